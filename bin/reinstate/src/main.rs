@@ -1,0 +1,2 @@
+//! The `reinstate` program.
+fn main() {}
