@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The restore engine: what a strategy decides, what a restore does step by step, and the ports through which
+//! it reaches a tenant's data.
+//!
+//! It runs a whole restore with no database, clock, thread pool or network: an archive from memory, the
+//! in-memory target, events into a vector.
+
+pub mod counters;
+pub mod event;
+pub mod port;
+pub mod strategy;
+
+pub use counters::Counters;
+pub use event::{Event, Events, LogEntry, LogLevel, LogPhase, Progress, ProgressPhase};
+pub use port::{
+    Cancellation, Clock, Conflict, ConflictRow, Existing, IdSource, RefusedRow, RunMark, Stop, Target,
+    TargetError, WriteOutcome,
+};
+pub use strategy::Strategy;
