@@ -7,6 +7,7 @@
 pub mod counters;
 pub mod event;
 pub mod port;
+pub mod request;
 pub mod strategy;
 
 pub use counters::Counters;
@@ -15,4 +16,5 @@ pub use port::{
     Cancellation, Clock, Conflict, ConflictRow, Existing, IdSource, RefusedRow, RunMark, Stop, Target,
     TargetError, WriteOutcome,
 };
-pub use strategy::Strategy;
+pub use request::{Environment, Gate, Include, OpenGate, RestoreRequest};
+pub use strategy::{Decision, OnExisting, OnRepeated, Strategy};

@@ -102,7 +102,9 @@ impl Strategy {
             (Self::Replace, new) => Decision::row(!new, true, Existing::Fail, Repeated::Fail),
             (Self::Upsert, _) => Decision::row(false, true, Existing::Update, Repeated::Update),
             (Self::Merge, true) => Decision::row(false, true, Existing::Fail, Repeated::Fail),
-            (Self::Merge, false) => Decision::row(false, false, Existing::Skip { log: false }, Repeated::Skip),
+            (Self::Merge, false) => {
+                Decision::row(false, false, Existing::Skip { log: false }, Repeated::Skip)
+            }
             (Self::Sync, _) => Decision::row(false, true, Existing::Skip { log: true }, Repeated::Skip),
             (Self::Skip, _) => Decision::row(false, true, Existing::Skip { log: false }, Repeated::Skip),
             (Self::Error, _) => Decision::row(false, true, Existing::Fail, Repeated::Fail),
