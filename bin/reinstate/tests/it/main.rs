@@ -1,0 +1,6 @@
+//! Black-box tests of the built program, and the checks that keep the workspace in its form.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod fence;
+mod style;
+mod workspace;

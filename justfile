@@ -1,0 +1,41 @@
+# Each recipe is one plain command: copy it if you have no `just`.
+
+# Lists the recipes.
+default:
+    @just --list
+
+# Everything that a change must pass.
+ci:
+    bash .ci/run
+
+# All tests.
+test:
+    cargo test --workspace
+
+# Formats everything.
+fmt:
+    cargo fmt --all
+
+# Lints as CI does.
+lint:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# The main job in one command: serves the API with the sample imported.
+demo *ARGS:
+    cargo run -p reinstate -- demo {{ARGS}}
+
+# Known vulnerabilities of dependencies; fetches the advisory database.
+advisories:
+    cargo deny check advisories
+
+# Rows a second from ZIP to committed on SQLite, and peak memory, beside a raw insert loop.
+bench *ARGS:
+    cargo run --release -p reinstate --example bench_restore -- {{ARGS}}
+
+# Kills a server ten times in the middle of a run of 200,000 records and looks that it completes exactly once.
+crash-soak:
+    REINSTATE_TEST_CRASH_RECORDS=200000 REINSTATE_TEST_CRASH_KILLS=10 cargo test --release -p reinstate --test it -- crash
+
+# Runs one fuzz target of `fuzz/fuzz_targets` for a while; needs cargo-fuzz and a nightly toolchain.
+fuzz TARGET SECONDS="60":
+    cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
