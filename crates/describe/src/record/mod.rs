@@ -1,0 +1,9 @@
+//! Records: a line of JSON becomes a typed, checked row of a batch.
+
+mod builder;
+mod fault;
+mod parser;
+
+pub use builder::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, BatchBuilder};
+pub use fault::{FaultCode, RecordFault};
+pub use parser::{AccessListMode, IdMode, ParseOptions, Parsed, ParserError, RecordParser};
