@@ -137,6 +137,12 @@ pub trait Target {
     /// Where the database fails.
     fn model_has_records(&mut self, model: &Name) -> Result<bool, TargetError>;
 
+    /// Whether any record of a model has an access list that is not empty.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    fn model_is_restricted(&mut self, model: &Name) -> Result<bool, TargetError>;
+
     /// Removes every record of a model for good, trashed ones too, and says how many there were.
     ///
     /// # Errors
