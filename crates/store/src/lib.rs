@@ -1,1 +1,62 @@
-//! Placeholder.
+//! Where everything is kept: the control plane and the tenants' data. The only crate that knows SQL.
+//!
+//! Two planes, two kinds of files: `DIR/control.db` holds restores, runs and logs and stays readable and
+//! writable while a restore holds a tenant's file; `DIR/tenants/TENANT.db` holds one tenant's models and
+//! records. Every call blocks: callers on an async runtime move it to a blocking thread.
+
+pub mod control;
+pub mod error;
+pub mod query;
+pub mod settings;
+pub(crate) mod sqlite;
+pub mod tenant;
+pub mod tenant_id;
+
+use std::path::Path;
+
+pub use control::ControlPlane;
+pub use error::{DefinitionFault, StoreError};
+pub use query::RecordPage;
+pub use settings::{DatabaseUrl, DatabaseUrlError, StoreSettings};
+pub use tenant::{RunToken, SqliteTarget, Tenant, Tenants};
+pub use tenant_id::{TenantId, TenantIdError};
+
+/// Both planes; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// Restores, runs, logs, the queue.
+    pub control: ControlPlane,
+    /// The tenants' models and records.
+    pub tenants: Tenants,
+}
+
+impl Store {
+    /// Opens the store: makes its folders and files where they are missing and brings the control plane to its
+    /// newest form. A tenant's file is migrated when it is first opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] where a folder cannot be made or a file cannot be opened.
+    pub fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
+        let DatabaseUrl::Sqlite { dir } = &settings.url;
+        let tenants_dir = dir.join("tenants");
+        make_dir(&tenants_dir)?;
+        let threads = sqlite::pool::threads();
+        let control = ControlPlane::open(&dir.join("control.db"), settings, &threads)?;
+        let tenants = Tenants::new(tenants_dir, settings, threads);
+        Ok(Self { control, tenants })
+    }
+
+    /// Whether the store can be used now: its folders are there and the control plane answers.
+    ///
+    /// # Errors
+    /// Where it cannot.
+    pub fn ping(&self) -> Result<(), StoreError> {
+        self.control.ping()?;
+        self.tenants.ping()
+    }
+}
+
+fn make_dir(dir: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(dir)
+        .map_err(|error| StoreError::failed("making the data folder", format!("{}: {error}", dir.display())))
+}

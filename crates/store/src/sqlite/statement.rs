@@ -1,0 +1,119 @@
+//! A statement put together at run time: pieces of SQL that we wrote, with places for values between them.
+
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Text, Untyped};
+use diesel::sqlite::Sqlite;
+use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
+
+use super::row::DynamicRow;
+
+/// A value for a place in a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bind {
+    /// SQL null.
+    Null,
+    /// A number.
+    Int(i64),
+    /// A text.
+    Text(String),
+}
+
+#[derive(Debug, Clone)]
+enum Piece {
+    Sql(String),
+    Bind(Bind),
+}
+
+/// SQL with its values. Values are only ever bound; what is pushed as SQL is our own text or a quoted name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Statement {
+    pieces: Vec<Piece>,
+    once: bool,
+}
+
+impl Statement {
+    /// A statement that is likely to come again with the same text, so that its prepared form is kept.
+    pub(crate) fn new(sql: impl Into<String>) -> Self {
+        Self { pieces: vec![Piece::Sql(sql.into())], once: false }
+    }
+
+    /// A statement whose text depends on what was asked: kept forms of such would pile up.
+    pub(crate) fn once(sql: impl Into<String>) -> Self {
+        Self { once: true, ..Self::new(sql) }
+    }
+
+    /// Adds a piece of SQL.
+    pub(crate) fn sql(&mut self, sql: &str) -> &mut Self {
+        if let Some(Piece::Sql(last)) = self.pieces.last_mut() {
+            last.push_str(sql);
+        } else {
+            self.pieces.push(Piece::Sql(sql.to_owned()));
+        }
+        self
+    }
+
+    /// Adds a place with its value.
+    pub(crate) fn bind(&mut self, value: Bind) -> &mut Self {
+        self.pieces.push(Piece::Bind(value));
+        self
+    }
+
+    /// Adds a place with a text.
+    pub(crate) fn text(&mut self, value: impl Into<String>) -> &mut Self {
+        self.bind(Bind::Text(value.into()))
+    }
+
+    /// Adds a place with a number.
+    pub(crate) fn int(&mut self, value: i64) -> &mut Self {
+        self.bind(Bind::Int(value))
+    }
+
+    /// How many values there are.
+    pub(crate) fn bind_count(&self) -> usize {
+        self.pieces.iter().filter(|piece| matches!(piece, Piece::Bind(_))).count()
+    }
+
+    /// Runs the statement and says how many rows it changed.
+    pub(crate) fn run(&self, connection: &mut SqliteConnection) -> QueryResult<usize> {
+        RunQueryDsl::execute(self, connection)
+    }
+
+    /// Runs the statement and reads all its rows.
+    pub(crate) fn rows(&self, connection: &mut SqliteConnection) -> QueryResult<Vec<DynamicRow>> {
+        RunQueryDsl::load(self, connection)
+    }
+
+    /// Runs the statement and reads its only number, 0 where there is none.
+    pub(crate) fn number(&self, connection: &mut SqliteConnection) -> QueryResult<i64> {
+        Ok(self.rows(connection)?.first().and_then(|row| row.int(0)).unwrap_or_default())
+    }
+}
+
+impl QueryFragment<Sqlite> for Statement {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        if self.once {
+            pass.unsafe_to_cache_prepared();
+        }
+        for piece in &self.pieces {
+            match piece {
+                Piece::Sql(sql) => pass.push_sql(sql),
+                Piece::Bind(Bind::Null) => pass.push_sql("NULL"),
+                Piece::Bind(Bind::Int(number)) => pass.push_bind_param::<BigInt, _>(number)?,
+                Piece::Bind(Bind::Text(text)) => pass.push_bind_param::<Text, _>(text)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for Statement {
+    type QueryId = ();
+    // The text differs from value to value of this one type: the cache has to look at the text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement {
+    type SqlType = Untyped;
+}
+
+impl<C> RunQueryDsl<C> for &Statement {}
