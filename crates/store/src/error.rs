@@ -1,7 +1,8 @@
 //! What can go wrong in the store, named by what failed.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use reinstate_describe::Name;
+use reinstate_describe::definition::DefinitionFault;
+use reinstate_describe::{FilterFault, Name, RecordFault};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -48,9 +49,15 @@ pub enum StoreError {
         /// One sentence naming what was refused.
         message: String,
     },
+    /// Records or values that do not fit their model: every fault found.
+    #[error("{} fault(s) in the given records", .0.len())]
+    Invalid(Vec<RecordFault>),
     /// A definition that cannot be, or cannot follow the one that is there: every fault found.
     #[error("{} fault(s) in the given definition", .0.len())]
     DefinitionInvalid(Vec<DefinitionFault>),
+    /// A list query that does not fit its model.
+    #[error(transparent)]
+    Filter(#[from] FilterFault),
     /// Another writer holds the data, or every connection is busy; trying again later can help.
     #[error("the database is busy: {message}")]
     Unavailable {
@@ -68,29 +75,14 @@ pub enum StoreError {
     },
 }
 
-/// What is wrong with a definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DefinitionFault {
-    /// The key of the definition, or the field's name where the whole field is meant.
-    pub field: String,
-    /// The rule that it breaks, in snake case.
-    pub rule: &'static str,
-    /// One sentence.
-    pub message: String,
-}
-
 /// What the database said, kept inside.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct DatabaseFailure(pub String);
 
 /// What the words of SQLite mean to us; diesel hands on no code for them.
-const BUSY_WORDS: [&str; 4] = [
-    "database is locked",
-    "database table is locked",
-    "database schema is locked",
-    "locking protocol",
-];
+const BUSY_WORDS: [&str; 4] =
+    ["database is locked", "database table is locked", "database schema is locked", "locking protocol"];
 
 impl StoreError {
     /// A failure of the database that no later try will mend.

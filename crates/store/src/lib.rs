@@ -15,7 +15,7 @@ pub mod tenant_id;
 use std::path::Path;
 
 pub use control::ControlPlane;
-pub use error::{DefinitionFault, StoreError};
+pub use error::StoreError;
 pub use query::RecordPage;
 pub use settings::{DatabaseUrl, DatabaseUrlError, StoreSettings};
 pub use tenant::{RunToken, SqliteTarget, Tenant, Tenants};

@@ -27,7 +27,11 @@ impl TenantId {
         let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let head = text.bytes().next().is_some_and(alphanumeric);
         let tail = text.bytes().all(|byte| alphanumeric(byte) || byte == b'_' || byte == b'-');
-        if head && tail && text.len() <= TENANT_ID_BYTES_MAX { Ok(Self(text.into())) } else { Err(TenantIdError) }
+        if head && tail && text.len() <= TENANT_ID_BYTES_MAX {
+            Ok(Self(text.into()))
+        } else {
+            Err(TenantIdError)
+        }
     }
 
     /// The name as text.

@@ -13,7 +13,11 @@ pub struct ControlPlane {}
 
 impl ControlPlane {
     /// Opens the control plane's file, making and migrating it as needed.
-    pub(crate) fn open(_file: &Path, _settings: &StoreSettings, _threads: &ThreadPool) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        _file: &Path,
+        _settings: &StoreSettings,
+        _threads: &ThreadPool,
+    ) -> Result<Self, StoreError> {
         Ok(Self {})
     }
 

@@ -3,6 +3,11 @@
 //! The same code reads a tenant's models and the static tables of the control plane that the Data API shows as
 //! models: what differs is the [`TableRef`].
 
+use diesel::SqliteConnection;
+use reinstate_describe::{Caller, Layout, ListQuery, Trashed};
+
+use crate::error::StoreError;
+
 /// The table to read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableRef<'a> {
@@ -34,4 +39,34 @@ pub struct RecordPage {
     pub limit: u32,
     /// How many matching records were passed over.
     pub offset: u64,
+}
+
+/// Reads one page. Rows that `caller` may not read are as if they were not there; without a caller none is
+/// hidden. Run it in a transaction where page and total must agree.
+///
+/// # Errors
+/// Where the database fails.
+pub(crate) fn list(
+    _connection: &mut SqliteConnection,
+    _table: TableRef<'_>,
+    _layout: &Layout,
+    _caller: Option<&Caller>,
+    _query: &ListQuery,
+) -> Result<RecordPage, StoreError> {
+    todo!()
+}
+
+/// Reads one record as the text of a JSON object; `None` where there is none that `caller` may read.
+///
+/// # Errors
+/// Where the database fails.
+pub(crate) fn get(
+    _connection: &mut SqliteConnection,
+    _table: TableRef<'_>,
+    _layout: &Layout,
+    _caller: Option<&Caller>,
+    _id: &str,
+    _trashed: Trashed,
+) -> Result<Option<String>, StoreError> {
+    todo!()
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{Bool, Text};
 use diesel::{Connection, SqliteConnection, declare_sql_function};
+use reinstate_describe::value::decimal;
 
 /// The collation that compares decimals in canonical text by their value.
 pub(crate) const DECIMAL_COLLATION: &str = "reinstate_decimal";
@@ -26,12 +27,17 @@ extern "SQL" {
 }
 
 /// Opens a database file, making it where it is missing.
-pub(crate) fn open(path: &Path, busy_timeout_ms: u32, cache_kib: u32) -> diesel::ConnectionResult<SqliteConnection> {
+pub(crate) fn open(
+    path: &Path,
+    busy_timeout_ms: u32,
+    cache_kib: u32,
+) -> diesel::ConnectionResult<SqliteConnection> {
     let path = path.to_str().ok_or_else(|| {
         diesel::ConnectionError::InvalidConnectionUrl("the path of the database is not UTF-8".to_owned())
     })?;
     let mut connection = SqliteConnection::establish(path)?;
-    prepare(&mut connection, busy_timeout_ms, cache_kib).map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+    prepare(&mut connection, busy_timeout_ms, cache_kib)
+        .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
@@ -53,6 +59,6 @@ pub(crate) fn prepare(
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -{cache_kib};"
     ))?;
-    connection.register_collation(DECIMAL_COLLATION, str::cmp)?;
+    connection.register_collation(DECIMAL_COLLATION, decimal::compare)?;
     Ok(())
 }

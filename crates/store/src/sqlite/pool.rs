@@ -28,12 +28,23 @@ const CHECKOUT_MARGIN_MS: u64 = 1_000;
 
 /// Makes the threads that all pools share.
 pub(crate) fn threads() -> ThreadPool {
-    Arc::new(ScheduledThreadPool::builder().num_threads(OPENING_THREADS).thread_name_pattern("store-open-{}").build())
+    Arc::new(
+        ScheduledThreadPool::builder()
+            .num_threads(OPENING_THREADS)
+            .thread_name_pattern("store-open-{}")
+            .build(),
+    )
 }
 
 /// Makes a pool for the database file at `path`; connections are opened when they are first needed.
-pub(crate) fn open(path: &Path, size: u32, busy_timeout_ms: u32, threads: &ThreadPool) -> Result<Pool, StoreError> {
-    let path = path.to_str().ok_or_else(|| StoreError::failed("opening the database", "its path is not UTF-8"))?;
+pub(crate) fn open(
+    path: &Path,
+    size: u32,
+    busy_timeout_ms: u32,
+    threads: &ThreadPool,
+) -> Result<Pool, StoreError> {
+    let path =
+        path.to_str().ok_or_else(|| StoreError::failed("opening the database", "its path is not UTF-8"))?;
     // No idle time-out here: r2d2 keeps a timer for each pool that ever had one, even after the pool is gone.
     // Idle tenants are closed as a whole instead.
     Ok(r2d2::Pool::builder()

@@ -3,21 +3,19 @@
 use diesel::deserialize::{self, QueryableByName};
 use diesel::row::{Field, NamedRow, Row};
 use diesel::sqlite::{Sqlite, SqliteType};
-use reinstate_describe::Value;
-
-use super::statement::Bind;
+use reinstate_describe::{CellValue, Value};
 
 /// A row read by position: each value as SQLite holds it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct DynamicRow {
-    values: Vec<Bind>,
+    values: Vec<CellValue>,
 }
 
 impl DynamicRow {
     /// The number at a position.
     pub(crate) fn int(&self, index: usize) -> Option<i64> {
         match self.values.get(index) {
-            Some(Bind::Int(number)) => Some(*number),
+            Some(CellValue::Int(number)) => Some(*number),
             _ => None,
         }
     }
@@ -25,28 +23,23 @@ impl DynamicRow {
     /// The text at a position.
     pub(crate) fn text(&self, index: usize) -> Option<&str> {
         match self.values.get(index) {
-            Some(Bind::Text(text)) => Some(text),
+            Some(CellValue::Text(text)) => Some(text),
             _ => None,
         }
     }
 
     /// The value at a position, as a cell's; [`Value::Absent`] beyond the last.
     pub(crate) fn value(&self, index: usize) -> Value<'_> {
-        match self.values.get(index) {
-            None => Value::Absent,
-            Some(Bind::Null) => Value::Null,
-            Some(Bind::Int(number)) => Value::Int(*number),
-            Some(Bind::Text(text)) => Value::Text(text),
-        }
+        self.values.get(index).map_or(Value::Absent, CellValue::as_value)
     }
 
     /// The values in order.
-    pub(crate) fn values(&self) -> &[Bind] {
+    pub(crate) fn values(&self) -> &[CellValue] {
         &self.values
     }
 
     /// The values in order, the row taken apart.
-    pub(crate) fn into_values(self) -> Vec<Bind> {
+    pub(crate) fn into_values(self) -> Vec<CellValue> {
         self.values
     }
 }
@@ -57,13 +50,17 @@ impl QueryableByName<Sqlite> for DynamicRow {
         for index in 0..row.field_count() {
             let field = Row::get(row, index).ok_or("a row ended too early")?;
             values.push(match field.value() {
-                None => Bind::Null,
+                None => CellValue::Null,
                 Some(mut value) => match value.value_type() {
-                    None => Bind::Null,
-                    Some(SqliteType::Text) => Bind::Text(value.read_text().to_owned()),
-                    Some(SqliteType::SmallInt | SqliteType::Integer | SqliteType::Long) => Bind::Int(value.read_long()),
+                    None => CellValue::Null,
+                    Some(SqliteType::Text) => CellValue::Text(value.read_text().to_owned()),
+                    Some(SqliteType::SmallInt | SqliteType::Integer | SqliteType::Long) => {
+                        CellValue::Int(value.read_long())
+                    }
                     // We never write these two.
-                    Some(SqliteType::Float | SqliteType::Double) => return Err("a floating-point value".into()),
+                    Some(SqliteType::Float | SqliteType::Double) => {
+                        return Err("a floating-point value".into());
+                    }
                     Some(SqliteType::Binary) => return Err("a binary value".into()),
                 },
             });

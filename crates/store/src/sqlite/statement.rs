@@ -4,24 +4,14 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Text, Untyped};
 use diesel::sqlite::Sqlite;
 use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
+use reinstate_describe::CellValue;
 
 use super::row::DynamicRow;
-
-/// A value for a place in a statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Bind {
-    /// SQL null.
-    Null,
-    /// A number.
-    Int(i64),
-    /// A text.
-    Text(String),
-}
 
 #[derive(Debug, Clone)]
 enum Piece {
     Sql(String),
-    Bind(Bind),
+    Bind(CellValue),
 }
 
 /// SQL with its values. Values are only ever bound; what is pushed as SQL is our own text or a quoted name.
@@ -53,19 +43,19 @@ impl Statement {
     }
 
     /// Adds a place with its value.
-    pub(crate) fn bind(&mut self, value: Bind) -> &mut Self {
+    pub(crate) fn bind(&mut self, value: CellValue) -> &mut Self {
         self.pieces.push(Piece::Bind(value));
         self
     }
 
     /// Adds a place with a text.
     pub(crate) fn text(&mut self, value: impl Into<String>) -> &mut Self {
-        self.bind(Bind::Text(value.into()))
+        self.bind(CellValue::Text(value.into()))
     }
 
     /// Adds a place with a number.
     pub(crate) fn int(&mut self, value: i64) -> &mut Self {
-        self.bind(Bind::Int(value))
+        self.bind(CellValue::Int(value))
     }
 
     /// How many values there are.
@@ -97,9 +87,9 @@ impl QueryFragment<Sqlite> for Statement {
         for piece in &self.pieces {
             match piece {
                 Piece::Sql(sql) => pass.push_sql(sql),
-                Piece::Bind(Bind::Null) => pass.push_sql("NULL"),
-                Piece::Bind(Bind::Int(number)) => pass.push_bind_param::<BigInt, _>(number)?,
-                Piece::Bind(Bind::Text(text)) => pass.push_bind_param::<Text, _>(text)?,
+                Piece::Bind(CellValue::Null) => pass.push_sql("NULL"),
+                Piece::Bind(CellValue::Int(number)) => pass.push_bind_param::<BigInt, _>(number)?,
+                Piece::Bind(CellValue::Text(text)) => pass.push_bind_param::<Text, _>(text)?,
             }
         }
         Ok(())

@@ -3,10 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use reinstate_describe::{Batch, Catalog, Field, Layout, Model, Name};
-use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
+use reinstate_describe::{
+    Batch, Caller, Catalog, Field, FilterFault, Layout, ListQuery, Model, Name, Trashed,
+};
+use reinstate_engine::{
+    Cancellation, Conflict, Existing, IdSource, RunMark, Target, TargetError, WriteOutcome,
+};
 
 use crate::error::StoreError;
+use crate::query::RecordPage;
 use crate::settings::StoreSettings;
 use crate::sqlite::ThreadPool;
 use crate::tenant_id::TenantId;
@@ -41,7 +46,11 @@ impl Tenants {
     /// # Errors
     /// [`StoreError::Database`] where it is not.
     pub fn ping(&self) -> Result<(), StoreError> {
-        if self.dir.is_dir() { Ok(()) } else { Err(StoreError::failed("looking for the tenants' folder", "it is gone")) }
+        if self.dir.is_dir() {
+            Ok(())
+        } else {
+            Err(StoreError::failed("looking for the tenants' folder", "it is gone"))
+        }
     }
 }
 
@@ -128,13 +137,97 @@ impl Tenant {
         todo!()
     }
 
+    /// Lists the records of a model that the caller may read. `query` makes the request from the model's layout,
+    /// inside the transaction that reads.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`], [`StoreError::Filter`].
+    pub fn records_list(
+        &self,
+        _caller: &Caller,
+        _model: &str,
+        _query: impl FnOnce(&Layout) -> Result<ListQuery, FilterFault>,
+    ) -> Result<RecordPage, StoreError> {
+        todo!()
+    }
+
+    /// Reads one record as the text of a JSON object. `trashed` says whether a trashed one counts.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`]; [`StoreError::NotFound`] where there is none that the caller may read.
+    pub fn record_get(
+        &self,
+        _caller: &Caller,
+        _model: &str,
+        _id: &str,
+        _trashed: Trashed,
+    ) -> Result<String, StoreError> {
+        todo!()
+    }
+
+    /// Creates records from the texts of JSON objects, all or none, and answers the whole records in order.
+    /// With `upsert` a record whose id exists is updated by what its object names.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`], [`StoreError::ModelProtected`] where the model is frozen,
+    /// [`StoreError::Invalid`] with every fault (`line` is the place in `bodies`, from 1),
+    /// [`StoreError::Conflict`] where an id or a unique value is there already.
+    pub fn records_create(
+        &self,
+        _caller: &Caller,
+        _model: &str,
+        _bodies: &[&str],
+        _upsert: bool,
+        _now_micros: i64,
+        _ids: &dyn IdSource,
+    ) -> Result<Vec<String>, StoreError> {
+        todo!()
+    }
+
+    /// Changes records, all or none, and answers the whole records in order. Each patch is the text of a JSON
+    /// object with the fields to change; its id comes beside it (from the path) or in it. Absent fields keep
+    /// their values, `null` clears.
+    ///
+    /// # Errors
+    /// As [`Tenant::records_create`]; [`StoreError::NotFound`] where a record is not there for the caller,
+    /// [`StoreError::Forbidden`] where the caller may read it but not change it.
+    pub fn records_update(
+        &self,
+        _caller: &Caller,
+        _model: &str,
+        _patches: &[(Option<&str>, &str)],
+        _now_micros: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        todo!()
+    }
+
+    /// Trashes records, or removes them for good, all or none, and answers them as they were left.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`], [`StoreError::ModelProtected`], [`StoreError::NotFound`],
+    /// [`StoreError::Forbidden`].
+    pub fn records_delete(
+        &self,
+        _caller: &Caller,
+        _model: &str,
+        _ids: &[String],
+        _permanent: bool,
+        _now_micros: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        todo!()
+    }
+
     /// Opens the tenant for one run: a connection of its own with the write lock taken. Waits for other writers
     /// up to `target_wait_ms` and asks `cancellation` meanwhile.
     ///
     /// # Errors
     /// [`TargetError::Stopped`], [`TargetError::Unavailable`] where the lock did not come free,
     /// [`TargetError::AlreadyApplied`] where the run's mark is there, [`TargetError::Failed`].
-    pub fn target(&self, _run: RunToken<'_>, _cancellation: &Cancellation) -> Result<SqliteTarget, TargetError> {
+    pub fn target(
+        &self,
+        _run: RunToken<'_>,
+        _cancellation: &Cancellation,
+    ) -> Result<SqliteTarget, TargetError> {
         todo!()
     }
 
