@@ -270,6 +270,10 @@ impl Target for SqliteTarget {
         todo!()
     }
 
+    fn model_is_restricted(&mut self, _model: &Name) -> Result<bool, TargetError> {
+        todo!()
+    }
+
     fn records_clear(&mut self, _model: &Name) -> Result<u64, TargetError> {
         todo!()
     }
