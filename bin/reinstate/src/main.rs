@@ -1,2 +1,6 @@
 //! The `reinstate` program.
+
+mod configuration;
+mod error;
+
 fn main() {}

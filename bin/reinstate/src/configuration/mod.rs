@@ -1,0 +1,191 @@
+//! What the server is told from outside: settings in layers, checked as a whole before anything starts.
+
+mod key;
+mod layer;
+pub(crate) mod quantity;
+mod secret;
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) use layer::{Layers, Origins};
+pub(crate) use secret::Secret;
+
+use crate::error::ProgramError;
+
+/// An HS256 secret shorter than the hash is the weakest part of every token signed with it.
+const SECRET_BYTES_MIN: usize = 32;
+/// More workers than this only wait for each other's disk.
+const WORKERS_MAX: usize = 1_024;
+
+/// Everything that a server needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Where to listen.
+    pub(crate) listen: SocketAddr,
+    /// The folder of the embedded databases.
+    pub(crate) database_dir: PathBuf,
+    /// The folder of uploaded archives.
+    pub(crate) objects_dir: PathBuf,
+    /// What tokens are checked with; `None` where nobody set any.
+    pub(crate) token_key: Option<TokenKeySetting>,
+    /// Runs worked on at once; 0 serves the API alone.
+    pub(crate) workers: usize,
+    /// The largest upload in bytes.
+    pub(crate) upload_bytes_max: u64,
+    /// How long running restores may go on after the first signal to stop.
+    pub(crate) shutdown_grace: Duration,
+    /// How to log.
+    pub(crate) log: LogSettings,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogSettings {
+    /// A filter of `tracing`.
+    pub(crate) filter: String,
+    /// The form of a line.
+    pub(crate) format: LogFormat,
+}
+
+/// The form of a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The one key that tokens are checked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TokenKeySetting {
+    /// A shared secret for HS256.
+    Secret(Secret),
+    /// The path of a PEM public key for RS256, ES256 or EdDSA.
+    PublicKey(PathBuf),
+    /// The path or the https address of a set of keys.
+    Jwks(String),
+}
+
+impl Settings {
+    /// Checks all layers.
+    ///
+    /// # Errors
+    /// The first setting that does not fit, by name and origin; more than one token key.
+    pub(crate) fn from_layers(layers: &Layers) -> Result<Self, ProgramError> {
+        let data_dir = PathBuf::from(required(layers, "data_dir")?);
+        Ok(Self {
+            listen: parsed(layers, "listen", address)?,
+            database_dir: database_dir(layers, &data_dir)?,
+            objects_dir: objects_dir(layers, &data_dir)?,
+            token_key: token_key(layers)?,
+            workers: workers(layers)?,
+            upload_bytes_max: parsed(layers, "max_upload_bytes", quantity::size_bytes)?,
+            shutdown_grace: parsed(layers, "shutdown_grace_s", |text| quantity::duration(text, 1_000))?,
+            log: log(layers)?,
+        })
+    }
+
+    /// The token key, for a server that cannot go without.
+    ///
+    /// # Errors
+    /// [`ProgramError::TokenKeyMissing`], which says how to set one.
+    pub(crate) fn token_key(&self) -> Result<&TokenKeySetting, ProgramError> {
+        self.token_key.as_ref().ok_or(ProgramError::TokenKeyMissing)
+    }
+}
+
+/// Reads the settings of the log.
+fn log(layers: &Layers) -> Result<LogSettings, ProgramError> {
+    let filter = parsed(layers, "log", |text| match tracing_subscriber::EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("must be a filter such as info or reinstate=debug,warn: {error}")),
+    })?;
+    let format = parsed(layers, "log_format", |text| match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be text or json".to_owned()),
+    })?;
+    Ok(LogSettings { filter, format })
+}
+
+fn required(layers: &Layers, name: &'static str) -> Result<String, ProgramError> {
+    match layers.text(name)? {
+        Some(text) if !text.is_empty() => Ok(text),
+        _ => Err(layers.invalid(name, "must not be empty")),
+    }
+}
+
+fn parsed<T>(
+    layers: &Layers,
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, ProgramError> {
+    parse(&required(layers, name)?).map_err(|problem| layers.invalid(name, problem))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text.to_socket_addrs().map_err(|_| "must be an address such as 127.0.0.1:9001")?;
+    found.next().ok_or_else(|| "names no address".to_owned())
+}
+
+fn workers(layers: &Layers) -> Result<usize, ProgramError> {
+    if layers.text("workers")?.is_none() {
+        return Ok(std::thread::available_parallelism().map_or(1, usize::from));
+    }
+    parsed(layers, "workers", |text| {
+        let number = text.parse().ok().filter(|number| *number <= WORKERS_MAX);
+        number.ok_or_else(|| format!("must be a number from 0 to {WORKERS_MAX}"))
+    })
+}
+
+fn database_dir(layers: &Layers, data_dir: &Path) -> Result<PathBuf, ProgramError> {
+    let Some(url) = layers.text("database_url")? else { return Ok(data_dir.to_path_buf()) };
+    // The address may hold a password, so no message repeats more of it than its scheme.
+    match url.split_once("://") {
+        Some(("sqlite", folder)) if !folder.is_empty() => Ok(PathBuf::from(folder)),
+        Some(("postgres" | "postgresql", _)) => Err(layers.invalid(
+            "database_url",
+            "names a PostgreSQL database, which this build does not support yet: use sqlite://FOLDER",
+        )),
+        _ => Err(layers.invalid("database_url", "must have the form sqlite://FOLDER")),
+    }
+}
+
+fn objects_dir(layers: &Layers, data_dir: &Path) -> Result<PathBuf, ProgramError> {
+    let Some(url) = layers.text("storage_url")? else { return Ok(data_dir.join("objects")) };
+    match url.split_once("://") {
+        Some(("file", folder)) if !folder.is_empty() => Ok(PathBuf::from(folder)),
+        Some((scheme @ ("s3" | "gs" | "az"), _)) => Err(layers.invalid(
+            "storage_url",
+            format!("names a bucket ({scheme}), which this build does not support yet: use file://FOLDER"),
+        )),
+        _ => Err(layers.invalid("storage_url", "must have the form file://FOLDER")),
+    }
+}
+
+fn token_key(layers: &Layers) -> Result<Option<TokenKeySetting>, ProgramError> {
+    let secret = layers.text("jwt_secret")?;
+    let public_key = layers.text("jwt_public_key")?;
+    let jwks = layers.text("jwks")?;
+    match (secret, public_key, jwks) {
+        (None, None, None) => Ok(None),
+        (Some(secret), None, None) if secret.len() < SECRET_BYTES_MIN => Err(layers.invalid(
+            "jwt_secret",
+            format!("has {} bytes, at least {SECRET_BYTES_MIN} are needed", secret.len()),
+        )),
+        (Some(secret), None, None) => Ok(Some(TokenKeySetting::Secret(Secret::new(secret)))),
+        (None, Some(path), None) => Ok(Some(TokenKeySetting::PublicKey(PathBuf::from(path)))),
+        (None, None, Some(url)) if url.starts_with("http://") => {
+            Err(layers
+                .invalid("jwks", "must be a path or an https address: keys are not fetched in the clear"))
+        }
+        (None, None, Some(jwks)) => Ok(Some(TokenKeySetting::Jwks(jwks))),
+        _ => Err(ProgramError::TokenKeysSeveral),
+    }
+}
+
+#[cfg(test)]
+mod tests;

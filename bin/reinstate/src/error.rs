@@ -1,0 +1,66 @@
+//! Everything that can end a command early, and the exit code that it ends with.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProgramError {
+    /// The configuration file cannot be read.
+    #[error("cannot read {path}: {message}")]
+    FileUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A key that is no setting.
+    #[error("unknown setting '{name}' in {origin}; the settings are {known}")]
+    SettingUnknown {
+        /// The key as it was spelled.
+        name: String,
+        /// The layer that has it.
+        origin: String,
+        /// The names of all settings.
+        known: String,
+    },
+    /// A value that does not fit. Never repeats the value, which may be a secret.
+    #[error("the setting '{name}' from {origin} {problem}")]
+    SettingInvalid {
+        /// The setting.
+        name: &'static str,
+        /// The layer that has it.
+        origin: String,
+        /// What is wrong, as the end of the sentence.
+        problem: String,
+    },
+    /// Nothing to check tokens with.
+    #[error(
+        "no key to check tokens with is set. Set one of REINSTATE_JWT_SECRET (an HS256 secret of at least 32 \
+         bytes, for example from `openssl rand -hex 32`), REINSTATE_JWT_PUBLIC_KEY (the path of a PEM public key) \
+         or REINSTATE_JWKS (the path or https address of a JWK set)"
+    )]
+    TokenKeyMissing,
+    /// More than one way to check tokens.
+    #[error("more than one token key is set: set one of jwt_secret, jwt_public_key and jwks")]
+    TokenKeysSeveral,
+    /// The output cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl ProgramError {
+    /// The program's exit code: 2 where the command was called wrongly, else 1; 0 where the reader of the output
+    /// has had enough and went away.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::FileUnreadable { .. }
+            | Self::SettingUnknown { .. }
+            | Self::SettingInvalid { .. }
+            | Self::TokenKeyMissing
+            | Self::TokenKeysSeveral => 2,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::Output(_) => 1,
+        }
+    }
+}
