@@ -40,10 +40,18 @@ pub struct TypeConflict {
 pub enum RestoreError {
     /// The archive is damaged, hostile or not what its manifest says.
     #[error("the archive was refused: {0}")]
-    Archive(#[source] ArchiveError),
+    Archive(#[source] Box<ArchiveError>),
     /// `describe.yaml` has faults; all of them are here.
     #[error("describe.yaml has {} fault{}; the first: {}", .0.len(), plural(.0.len()), first(.0))]
     Describe(Vec<DescribeFault>),
+    /// The tenant's own definition of a model does not hold together.
+    #[error("model '{model}' cannot take records: {message}; correct its definition")]
+    Definition {
+        /// The model.
+        model: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The request names models that the archive does not hold.
     #[error("the archive holds no model {}; correct 'models' or leave it out", quoted(.models))]
     ModelsNotInArchive {
@@ -70,7 +78,9 @@ pub enum RestoreError {
     #[error("{}", type_conflicts(.0))]
     TypeConflict(Vec<TypeConflict>),
     /// The run would write to a frozen model.
-    #[error("Model '{model}' is frozen: no record of it may be written; leave it out with 'models' or unfreeze it")]
+    #[error(
+        "Model '{model}' is frozen: no record of it may be written; leave it out with 'models' or unfreeze it"
+    )]
     ModelProtected {
         /// The model.
         model: String,
@@ -149,6 +159,12 @@ pub enum FailureKind {
     Internal,
 }
 
+impl From<ArchiveError> for RestoreError {
+    fn from(error: ArchiveError) -> Self {
+        Self::Archive(Box::new(error))
+    }
+}
+
 impl RestoreError {
     /// What is to be done about it.
     #[must_use]
@@ -156,6 +172,7 @@ impl RestoreError {
         match self {
             Self::Archive(_)
             | Self::Describe(_)
+            | Self::Definition { .. }
             | Self::ModelsNotInArchive { .. }
             | Self::ModelMissing { .. }
             | Self::ModelUndefined { .. }
@@ -177,7 +194,7 @@ impl RestoreError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Archive(_) => "ARCHIVE_INVALID",
-            Self::Describe(_) => "DESCRIBE_INVALID",
+            Self::Describe(_) | Self::Definition { .. } => "DESCRIBE_INVALID",
             Self::ModelsNotInArchive { .. } | Self::ModelMissing { .. } | Self::ModelUndefined { .. } => {
                 "MODEL_NOT_FOUND"
             }
@@ -198,8 +215,12 @@ impl RestoreError {
     #[must_use]
     pub fn sentence(&self) -> String {
         let advice = match self {
-            Self::Record { more: 0, .. } | Self::Repeated { .. } => ". Correct the line and import the archive again",
-            Self::Record { .. } => " (and more faults beside it). Correct the line and import the archive again",
+            Self::Record { more: 0, .. } | Self::Repeated { .. } => {
+                ". Correct the line and import the archive again"
+            }
+            Self::Record { .. } => {
+                " (and more faults beside it). Correct the line and import the archive again"
+            }
             _ => "",
         };
         format!("{self}{advice}. Nothing was applied")
@@ -249,7 +270,11 @@ impl RestoreError {
                 }
                 fact("faults in all", &faults.len().to_string());
             }
-            Self::ModelMissing { model } | Self::ModelProtected { model } => fact("model", model),
+            Self::Definition { model, .. }
+            | Self::ModelMissing { model }
+            | Self::ModelProtected { model } => {
+                fact("model", model);
+            }
             Self::ModelUndefined { model, file, .. } => {
                 fact("model", model);
                 fact("file", file);
@@ -279,7 +304,10 @@ fn quoted(names: &[String]) -> String {
 
 fn type_conflicts(conflicts: &[TypeConflict]) -> String {
     let one = |c: &TypeConflict| {
-        format!("field '{}' of model '{}' is {} here and {} in the archive", c.field, c.model, c.existing, c.described)
+        format!(
+            "field '{}' of model '{}' is {} here and {} in the archive",
+            c.field, c.model, c.existing, c.described
+        )
     };
     let shown: Vec<_> = conflicts.iter().take(FAULTS_SHOWN_MAX).map(one).collect();
     shown.join("; ")

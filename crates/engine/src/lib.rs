@@ -5,16 +5,28 @@
 //! in-memory target, events into a vector.
 
 pub mod counters;
+mod definitions;
+pub mod error;
 pub mod event;
+pub mod guard;
+pub mod memory;
+pub mod plan;
 pub mod port;
+mod records;
+mod reporter;
 pub mod request;
+mod restore;
 pub mod strategy;
 
 pub use counters::Counters;
+pub use error::{FailureKind, RestoreError, RestoreFailure};
 pub use event::{Event, Events, LogEntry, LogLevel, LogPhase, Progress, ProgressPhase};
+pub use guard::Guard;
+pub use memory::{MemoryTarget, MemoryTenant};
 pub use port::{
     Cancellation, Clock, Conflict, ConflictRow, Existing, IdSource, RefusedRow, RunMark, Stop, Target,
     TargetError, WriteOutcome,
 };
 pub use request::{Environment, Gate, Include, OpenGate, RestoreRequest};
+pub use restore::restore;
 pub use strategy::{Decision, OnExisting, OnRepeated, Strategy};

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use reinstate_describe::{Batch, Catalog, Field, Model, Name};
+use reinstate_describe::{Batch, Catalog, CellValue, Field, Model, Name};
 use serde::{Deserialize, Serialize};
 
 use crate::counters::Counters;
@@ -59,20 +59,9 @@ pub struct WriteOutcome {
     pub refused: Vec<RefusedRow>,
 }
 
-/// An owned value of an existing record, encoded as a cell (see [`reinstate_describe::batch`]).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stored {
-    /// No value.
-    Null,
-    /// A number.
-    Int(i64),
-    /// A text.
-    Text(String),
-}
-
 /// Existing records that a batch meets: by the row's number, the values of the columns that were asked for,
 /// in their order.
-pub type Existing = HashMap<u32, Vec<Stored>>;
+pub type Existing = HashMap<u32, Vec<CellValue>>;
 
 /// The mark that a run's transaction leaves in the tenant's data: proof that it was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
