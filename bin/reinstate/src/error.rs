@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use reinstate_api::client::ClientError;
+
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProgramError {
@@ -44,6 +46,12 @@ pub(crate) enum ProgramError {
     /// More than one way to check tokens.
     #[error("more than one token key is set: set one of jwt_secret, jwt_public_key and jwks")]
     TokenKeysSeveral,
+    /// The user stopped an upload.
+    #[error("interrupted before the upload was complete; nothing was queued")]
+    UploadInterrupted,
+    /// The server refused, or is not there.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -58,9 +66,10 @@ impl ProgramError {
             | Self::SettingUnknown { .. }
             | Self::SettingInvalid { .. }
             | Self::TokenKeyMissing
-            | Self::TokenKeysSeveral => 2,
+            | Self::TokenKeysSeveral
+            | Self::Client(ClientError::Address { .. } | ClientError::File { .. }) => 2,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Output(_) => 1,
+            Self::Output(_) | Self::UploadInterrupted | Self::Client(_) => 1,
         }
     }
 }

@@ -1,0 +1,22 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::import::ImportArguments;
+use crate::commands::inspect::InspectArguments;
+
+/// Restores extract archives into the data of tenants, all or nothing.
+#[derive(Debug, Parser)]
+#[command(name = "reinstate", version, after_help = "Example:\n  reinstate demo")]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Import(ImportArguments),
+    Inspect(InspectArguments),
+}
