@@ -17,7 +17,7 @@ const FAULTS_SHOWN_MAX: usize = 100;
 #[derive(Debug)]
 pub struct RestoreFailure {
     /// Why.
-    pub error: RestoreError,
+    pub error: Box<RestoreError>,
     /// How far it had got; none of it was kept.
     pub counters: Counters,
 }

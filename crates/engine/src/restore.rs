@@ -40,7 +40,7 @@ pub fn restore<R: Read + Seek + Send>(
     let mut reporter = Reporter::new(events);
     match run(archive, target, &shared, &mut reporter, gate) {
         Ok(()) => Ok(*reporter.counters()),
-        Err(error) => Err(RestoreFailure { error, counters: *reporter.counters() }),
+        Err(error) => Err(RestoreFailure { error: Box::new(error), counters: *reporter.counters() }),
     }
 }
 
