@@ -104,7 +104,7 @@ fn at_every_call(trouble: impl Fn(&Cancellation) -> Trouble, kind: FailureKind) 
             let mut case = case(strategy);
             let target =
                 Troubled { inner: tenant.target(), calls_left, trouble: trouble(&case.cancellation) };
-            match case.into_target(&archive, Box::new(target)) {
+            match case.run_with(&archive, Box::new(target)) {
                 Ok(_) if strategy == Strategy::Upsert => return calls_left,
                 Ok(_) => break,
                 Err(failure) => {

@@ -72,7 +72,7 @@ impl Case {
         self
     }
 
-    pub(crate) fn into_target(
+    pub(crate) fn run_with(
         &mut self,
         zip: &[u8],
         target: Box<dyn Target + '_>,
@@ -94,7 +94,7 @@ impl Case {
     }
 
     pub(crate) fn run(&mut self, zip: &[u8], tenant: &MemoryTenant) -> Result<Counters, RestoreFailure> {
-        self.into_target(zip, Box::new(tenant.target()))
+        self.run_with(zip, Box::new(tenant.target()))
     }
 
     /// Runs and expects a failure that leaves the tenant as it was; gives its sentence.
