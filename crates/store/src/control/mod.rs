@@ -1,31 +1,76 @@
-//! The control plane: restores, runs, logs, uploads and the queue, in a file of their own so that they can be
-//! watched while a tenant's data is being written.
+//! The control plane: what must be visible while a restore is under way, and outlive its rollback.
+//!
+//! Tenants, restore configurations, runs, logs and uploads, in static tables of one file. The table of runs is
+//! the queue as well: [`ControlPlane::run_claim`] hands a run to one worker at a time under a lease and a
+//! fencing number that grows with each claim; whatever a worker writes names its number, so that one who lost
+//! the run can change nothing any more.
+
+mod connection;
+mod json_text;
+mod log;
+mod queue;
+mod restore;
+mod run;
+mod schema;
+mod status;
+mod system_model;
+mod tenant;
+mod upload;
 
 use std::path::Path;
+use std::sync::Arc;
+
+use diesel::RunQueryDsl;
+
+use connection::Connections;
 
 use crate::error::StoreError;
 use crate::settings::StoreSettings;
 use crate::sqlite::ThreadPool;
 
-/// A handle to the control plane; cheap to clone.
+pub use log::LogRow;
+pub use queue::{
+    CancelOutcome, ClaimRules, ClaimedRun, Finish, QueueState, Requeue, RunProgress, RunState,
+};
+pub use restore::{NewRestore, RestoreRecord};
+pub use run::{NewRun, RunRecord};
+pub use status::RunStatus;
+pub use system_model::SYSTEM_MODELS;
+pub use upload::{NewUpload, UploadRecord};
+
+/// The control plane of one store. Cheap to clone; every call blocks.
 #[derive(Debug, Clone)]
-pub struct ControlPlane {}
+pub struct ControlPlane {
+    connections: Arc<Connections>,
+}
 
 impl ControlPlane {
-    /// Opens the control plane's file, making and migrating it as needed.
-    pub(crate) fn open(
-        _file: &Path,
-        _settings: &StoreSettings,
-        _threads: &ThreadPool,
-    ) -> Result<Self, StoreError> {
-        Ok(Self {})
-    }
-
-    /// Whether the control plane answers.
+    /// Opens the control database at `path`, making it where it is missing and bringing it up to date.
     ///
     /// # Errors
-    /// Where it does not.
+    /// Where the file cannot be opened or a migration fails.
+    pub(crate) fn open(
+        path: &Path,
+        settings: &StoreSettings,
+        threads: &ThreadPool,
+    ) -> Result<Self, StoreError> {
+        Ok(Self { connections: Arc::new(Connections::open(path, settings, threads)?) })
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// Where it does not answer.
     pub fn ping(&self) -> Result<(), StoreError> {
-        Ok(())
+        diesel::sql_query("SELECT 1")
+            .execute(&mut self.connections.reader()?)
+            .map(|_| ())
+            .map_err(|error| StoreError::from_diesel("asking for a sign of life", error))
+    }
+
+    /// Connections that are open, and those of them that are idle.
+    #[must_use]
+    pub fn pool_state(&self) -> (u32, u32) {
+        self.connections.state()
     }
 }

@@ -1,0 +1,187 @@
+//! The platform's own tables as the Data API shows them: read like any model's, written by nobody from there.
+//!
+//! Columns that are the store's own business (tenant, leases, the caller) are not part of these models, and so
+//! can be neither selected nor filtered by.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use diesel::Connection;
+use reinstate_describe::{Caller, Field, FieldType, FilterFault, Layout, ListQuery, Model, ModelStatus, Name, Trashed};
+
+use super::ControlPlane;
+use crate::error::StoreError;
+use crate::query::{self, Only, RecordPage, TableRef};
+use crate::tenant_id::TenantId;
+
+/// The models of the platform that are kept here.
+pub const SYSTEM_MODELS: [&str; 3] = ["restores", "restore_runs", "restore_logs"];
+
+const RESTORES: &[(&str, FieldType)] = &[
+    ("name", FieldType::Text),
+    ("description", FieldType::Text),
+    ("source_type", FieldType::Text),
+    ("source_ref", FieldType::Text),
+    ("conflict_strategy", FieldType::Text),
+    ("include", FieldType::TextArray),
+    ("models", FieldType::TextArray),
+    ("create_models", FieldType::Boolean),
+    ("enabled", FieldType::Boolean),
+    ("last_run_id", FieldType::Text),
+    ("last_run_at", FieldType::Timestamp),
+    ("total_runs", FieldType::Integer),
+    ("successful_runs", FieldType::Integer),
+    ("failed_runs", FieldType::Integer),
+    ("created_by", FieldType::Text),
+];
+
+const RESTORE_RUNS: &[(&str, FieldType)] = &[
+    ("restore_id", FieldType::Text),
+    ("restore_name", FieldType::Text),
+    ("status", FieldType::Text),
+    ("progress", FieldType::Integer),
+    ("progress_detail", FieldType::Jsonb),
+    ("started_at", FieldType::Timestamp),
+    ("completed_at", FieldType::Timestamp),
+    ("records_imported", FieldType::Integer),
+    ("records_updated", FieldType::Integer),
+    ("records_skipped", FieldType::Integer),
+    ("records_deleted", FieldType::Integer),
+    ("records_failed", FieldType::Integer),
+    ("models_created", FieldType::Integer),
+    ("fields_created", FieldType::Integer),
+    ("duration_seconds", FieldType::Integer),
+    ("duration_ms", FieldType::Integer),
+    ("config_snapshot", FieldType::Jsonb),
+    ("attempt", FieldType::Integer),
+    ("error", FieldType::Text),
+    ("error_detail", FieldType::Text),
+    ("executed_by", FieldType::Text),
+];
+
+const RESTORE_LOGS: &[(&str, FieldType)] = &[
+    ("run_id", FieldType::Text),
+    ("level", FieldType::Text),
+    ("phase", FieldType::Text),
+    ("model_name", FieldType::Text),
+    ("record_id", FieldType::Text),
+    ("message", FieldType::Text),
+    ("detail", FieldType::Jsonb),
+];
+
+impl ControlPlane {
+    /// The layout of a model of the platform; `None` for any other name. Names are compared without case.
+    #[must_use]
+    pub fn system_layout(model: &str) -> Option<Arc<Layout>> {
+        system_table(model).map(|table| Arc::clone(&table.layout))
+    }
+
+    /// Lists records of a model of the platform that belong to the tenant. `query` makes the request from the
+    /// model's layout.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`], [`StoreError::Filter`], or where the database fails.
+    pub fn system_list(
+        &self,
+        tenant: &TenantId,
+        caller: &Caller,
+        model: &str,
+        query: impl FnOnce(&Layout) -> Result<ListQuery, FilterFault>,
+    ) -> Result<RecordPage, StoreError> {
+        let table = known(model)?;
+        let query = query(&table.layout)?;
+        let mut connection = self.connections.reader()?;
+        connection.transaction(|connection| {
+            query::list(connection, table.of_tenant(tenant), &table.layout, Some(caller), &query)
+        })
+    }
+
+    /// A record of a model of the platform that belongs to the tenant, as the text of a JSON object.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`]; [`StoreError::NotFound`] where the tenant has none of that id, or where
+    /// the database fails.
+    pub fn system_get(
+        &self,
+        tenant: &TenantId,
+        caller: &Caller,
+        model: &str,
+        id: &str,
+        trashed: Trashed,
+    ) -> Result<String, StoreError> {
+        let table = known(model)?;
+        let mut connection = self.connections.reader()?;
+        query::get(&mut connection, table.of_tenant(tenant), &table.layout, Some(caller), id, trashed)?
+            .ok_or_else(|| StoreError::record_not_found(id))
+    }
+}
+
+/// A static table with the model that it is shown as.
+#[derive(Debug)]
+struct SystemTable {
+    /// The table's name, quoted.
+    quoted: String,
+    layout: Arc<Layout>,
+}
+
+impl SystemTable {
+    fn of_tenant<'a>(&'a self, tenant: &'a TenantId) -> TableRef<'a> {
+        TableRef {
+            table: &self.quoted,
+            only: Some(Only { column: "\"tenant\"", value: tenant.as_str() }),
+        }
+    }
+}
+
+fn known(model: &str) -> Result<&'static SystemTable, StoreError> {
+    system_table(model).ok_or_else(|| StoreError::ModelNotFound { model: model.to_owned() })
+}
+
+fn system_table(model: &str) -> Option<&'static SystemTable> {
+    static TABLES: OnceLock<HashMap<Name, SystemTable>> = OnceLock::new();
+    let tables = TABLES.get_or_init(|| {
+        SYSTEM_MODELS
+            .iter()
+            .zip([RESTORES, RESTORE_RUNS, RESTORE_LOGS])
+            .filter_map(|(name, fields)| table(name, fields))
+            .collect()
+    });
+    tables.get(&Name::new(model).ok()?)
+}
+
+/// Skips what is no name; a test holds that nothing is skipped.
+fn table(name: &str, fields: &[(&str, FieldType)]) -> Option<(Name, SystemTable)> {
+    let name = Name::new(name).ok()?;
+    let fields = fields.iter().filter_map(|(field, field_type)| {
+        let field = Field::new(Name::new(field).ok()?, *field_type);
+        Some((field.name.clone(), field))
+    });
+    let mut model = Model::new(name.clone());
+    model.status = ModelStatus::System;
+    model.fields = fields.collect();
+    let quoted = format!("\"{name}\"");
+    Some((name, SystemTable { quoted, layout: Arc::new(Layout::new(model)) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_column_is_part_of_its_layout() {
+        for (name, fields) in SYSTEM_MODELS.iter().zip([RESTORES, RESTORE_RUNS, RESTORE_LOGS]) {
+            let layout = ControlPlane::system_layout(name).unwrap();
+            assert_eq!(layout.len(), reinstate_describe::system::SYSTEM_COLUMNS.len() + fields.len());
+        }
+    }
+
+    #[test]
+    fn columns_of_the_store_are_in_no_layout() {
+        for name in SYSTEM_MODELS {
+            let layout = ControlPlane::system_layout(name).unwrap();
+            for hidden in ["tenant", "seq", "fence", "lease_owner", "caller", "committing", "not_before"] {
+                assert_eq!(layout.position(hidden), None, "{name}.{hidden}");
+            }
+        }
+    }
+}

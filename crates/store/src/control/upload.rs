@@ -1,0 +1,142 @@
+//! Files that were sent in. A row makes an object a part of the product.
+
+use diesel::SqliteConnection;
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+
+use super::ControlPlane;
+use super::schema::{restore_runs, uploads};
+use super::status::RunStatus;
+use crate::error::StoreError;
+use crate::tenant_id::TenantId;
+
+/// The active runs that read an upload: part of a query on uploads.
+macro_rules! needed_by_run {
+    () => {
+        restore_runs::table.filter(
+            restore_runs::source_ref
+                .eq(uploads::object_key.nullable())
+                .and(restore_runs::status.eq_any(RunStatus::ACTIVE)),
+        )
+    };
+}
+
+/// An upload to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUpload {
+    /// `upload_` and a time-ordered id.
+    pub id: String,
+    /// Where the object store has it.
+    pub object_key: String,
+    /// The file's name as the client gave it.
+    pub filename: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// The user who sent it.
+    pub created_by: String,
+}
+
+/// An upload that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = uploads)]
+pub struct UploadRecord {
+    /// `upload_…`
+    pub id: String,
+    /// The tenant's name.
+    pub tenant: String,
+    /// Where the object store has it.
+    pub object_key: String,
+    /// The file's name as the client gave it.
+    pub filename: String,
+    /// Size in bytes.
+    pub size_bytes: i64,
+    /// The user who sent it.
+    pub created_by: String,
+    /// When, in microseconds.
+    pub created_at: i64,
+}
+
+/// Writes an upload's row within a transaction.
+pub(super) fn insert(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    upload: &NewUpload,
+    now: i64,
+) -> Result<(), StoreError> {
+    diesel::insert_into(uploads::table)
+        .values((
+            uploads::id.eq(&upload.id),
+            uploads::tenant.eq(tenant.as_str()),
+            uploads::object_key.eq(&upload.object_key),
+            uploads::filename.eq(&upload.filename),
+            uploads::size_bytes.eq(i64::try_from(upload.size_bytes).unwrap_or(i64::MAX)),
+            uploads::created_by.eq(&upload.created_by),
+            uploads::created_at.eq(now),
+        ))
+        .execute(connection)
+        .map_err(|error| StoreError::from_diesel("keeping an upload", error))?;
+    Ok(())
+}
+
+impl ControlPlane {
+    /// Keeps an upload; `now` in microseconds.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn upload_create(&self, tenant: &TenantId, upload: &NewUpload, now: i64) -> Result<(), StoreError> {
+        self.connections.write(|connection| insert(connection, tenant, upload, now))
+    }
+
+    /// The tenant's upload under a key of the object store.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where the tenant has none, or where the database fails.
+    pub fn upload_get(&self, tenant: &TenantId, object_key: &str) -> Result<UploadRecord, StoreError> {
+        uploads::table
+            .filter(uploads::tenant.eq(tenant.as_str()).and(uploads::object_key.eq(object_key)))
+            .select(UploadRecord::as_select())
+            .first(&mut self.connections.reader()?)
+            .optional()
+            .map_err(|error| StoreError::from_diesel("looking an upload up", error))?
+            .ok_or_else(|| StoreError::NotFound { what: "upload", id: object_key.to_owned() })
+    }
+
+    /// Every key that is kept, of all tenants: what is not among them is rubbish.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn upload_keys(&self) -> Result<Vec<String>, StoreError> {
+        uploads::table
+            .select(uploads::object_key)
+            .load(&mut self.connections.reader()?)
+            .map_err(|error| StoreError::from_diesel("listing uploads", error))
+    }
+
+    /// Uploads made before an instant in microseconds that no active run needs, oldest first, `limit` at most.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn upload_list_expired(&self, before: i64, limit: u32) -> Result<Vec<UploadRecord>, StoreError> {
+        uploads::table
+            .filter(uploads::created_at.lt(before).and(not(exists(needed_by_run!()))))
+            .order((uploads::created_at, uploads::id))
+            .limit(i64::from(limit))
+            .select(UploadRecord::as_select())
+            .load(&mut self.connections.reader()?)
+            .map_err(|error| StoreError::from_diesel("listing expired uploads", error))
+    }
+
+    /// Forgets an upload, unless an active run needs it. Says whether it did.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn upload_delete(&self, object_key: &str) -> Result<bool, StoreError> {
+        self.connections.write(|connection| {
+            let unused = uploads::object_key.eq(object_key).and(not(exists(needed_by_run!())));
+            diesel::delete(uploads::table.filter(unused))
+                .execute(connection)
+                .map(|rows| rows > 0)
+                .map_err(|error| StoreError::from_diesel("forgetting an upload", error))
+        })
+    }
+}
