@@ -37,9 +37,9 @@ impl Connections {
         threads: &ThreadPool,
     ) -> Result<Self, StoreError> {
         let writer = writer(path, settings.busy_timeout_ms, threads)?;
-        pool::get(&writer)?
-            .run_pending_migrations(MIGRATIONS)
-            .map_err(|error| StoreError::failed("bringing the control database up to date", error.to_string()))?;
+        pool::get(&writer)?.run_pending_migrations(MIGRATIONS).map_err(|error| {
+            StoreError::failed("bringing the control database up to date", error.to_string())
+        })?;
         let readers = pool::open(path, settings.control_pool_size, settings.busy_timeout_ms, threads)?;
         Ok(Self { readers, writer })
     }
@@ -65,7 +65,8 @@ impl Connections {
 }
 
 fn writer(path: &Path, busy_timeout_ms: u32, threads: &ThreadPool) -> Result<Pool, StoreError> {
-    let text = path.to_str().ok_or_else(|| StoreError::failed("opening the database", "its path is not UTF-8"))?;
+    let text =
+        path.to_str().ok_or_else(|| StoreError::failed("opening the database", "its path is not UTF-8"))?;
     Ok(r2d2::Pool::builder()
         .max_size(1)
         .min_idle(Some(0))

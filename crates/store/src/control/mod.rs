@@ -29,9 +29,7 @@ use crate::settings::StoreSettings;
 use crate::sqlite::ThreadPool;
 
 pub use log::LogRow;
-pub use queue::{
-    CancelOutcome, ClaimRules, ClaimedRun, Finish, QueueState, Requeue, RunProgress, RunState,
-};
+pub use queue::{CancelOutcome, ClaimRules, ClaimedRun, Finish, QueueState, Requeue, RunProgress, RunState};
 pub use restore::{NewRestore, RestoreRecord};
 pub use run::{NewRun, RunRecord};
 pub use status::RunStatus;

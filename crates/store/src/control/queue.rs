@@ -376,8 +376,8 @@ fn claimable(connection: &mut SqliteConnection, now: i64) -> Result<Option<RunRe
             .and(other_runs.field(restore_runs::seq).lt(restore_runs::seq)),
     );
     // A run's own live lease counts as well: it is in somebody's hands.
-    let in_hands = other_runs
-        .filter(same_tenant.and(other_runs.field(restore_runs::lease_expires_at).gt(now)));
+    let in_hands =
+        other_runs.filter(same_tenant.and(other_runs.field(restore_runs::lease_expires_at).gt(now)));
     restore_runs::table
         .filter(restore_runs::status.eq_any(RunStatus::IN_LINE))
         .filter(restore_runs::not_before.le(now))
@@ -518,10 +518,7 @@ fn note_counters(
 
 fn release(connection: &mut SqliteConnection, run: &RunRecord) -> Result<(), StoreError> {
     diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
-        .set((
-            restore_runs::lease_owner.eq(None::<String>),
-            restore_runs::lease_expires_at.eq(None::<i64>),
-        ))
+        .set((restore_runs::lease_owner.eq(None::<String>), restore_runs::lease_expires_at.eq(None::<i64>)))
         .execute(connection)
         .map(|_| ())
         .map_err(|error| StoreError::from_diesel("letting go of a run", error))
@@ -546,12 +543,7 @@ fn put_back(
         .map_err(|error| StoreError::from_diesel("putting a run back", error))
 }
 
-fn cancel(
-    connection: &mut SqliteConnection,
-    run: &RunRecord,
-    by: &str,
-    now: i64,
-) -> Result<(), StoreError> {
+fn cancel(connection: &mut SqliteConnection, run: &RunRecord, by: &str, now: i64) -> Result<(), StoreError> {
     let duration_ms = run.started_at.map(|start| now.saturating_sub(start).max(0) / MICROS_PER_MS);
     diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
         .set((

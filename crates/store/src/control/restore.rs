@@ -223,9 +223,8 @@ impl ControlPlane {
         permanent: bool,
         now: i64,
     ) -> Result<(), StoreError> {
-        self.connections.write(|connection| {
-            ids.iter().try_for_each(|id| delete(connection, tenant, id, permanent, now))
-        })
+        self.connections
+            .write(|connection| ids.iter().try_for_each(|id| delete(connection, tenant, id, permanent, now)))
     }
 }
 
@@ -244,7 +243,8 @@ fn delete(
     let found = find(connection, tenant, id)?;
     let restore = if permanent { found } else { live(found)? };
     if let Some(run_id) = active_run(connection, tenant, &restore.id)? {
-        let message = format!("Restore '{}' cannot be deleted while its run '{run_id}' is active", restore.id);
+        let message =
+            format!("Restore '{}' cannot be deleted while its run '{run_id}' is active", restore.id);
         return Err(StoreError::Conflict { message });
     }
     let row = restores::table.filter(restores::id.eq(&restore.id));

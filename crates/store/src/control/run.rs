@@ -5,12 +5,12 @@ use diesel::prelude::*;
 use reinstate_engine::Counters;
 use serde_json::Value as Json;
 
+use super::ControlPlane;
 use super::json_text::{JsonText, OptionalJson};
 use super::restore::{self, NewRestore, RestoreRecord};
 use super::schema::{restore_runs, restores};
 use super::status::RunStatus;
 use super::upload::{self, NewUpload};
-use super::ControlPlane;
 use crate::error::StoreError;
 use crate::tenant_id::TenantId;
 

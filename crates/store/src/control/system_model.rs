@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use diesel::Connection;
-use reinstate_describe::{Caller, Field, FieldType, FilterFault, Layout, ListQuery, Model, ModelStatus, Name, Trashed};
+use reinstate_describe::{
+    Caller, Field, FieldType, FilterFault, Layout, ListQuery, Model, ModelStatus, Name, Trashed,
+};
 
 use super::ControlPlane;
 use crate::error::StoreError;
@@ -126,10 +128,7 @@ struct SystemTable {
 
 impl SystemTable {
     fn of_tenant<'a>(&'a self, tenant: &'a TenantId) -> TableRef<'a> {
-        TableRef {
-            table: &self.quoted,
-            only: Some(Only { column: "\"tenant\"", value: tenant.as_str() }),
-        }
+        TableRef { table: &self.quoted, only: Some(Only { column: "\"tenant\"", value: tenant.as_str() }) }
     }
 }
 

@@ -1,0 +1,122 @@
+//! What the database itself can do one row at a time: values ready in memory, one prepared `INSERT`, one transaction,
+//! a write-ahead log, pages of 4 KB.
+//!
+//! The one module here with `unsafe`: SQLite's C interface, with nothing in between that could slow it. Every pointer
+//! passed to it is checked for null first or comes from a value that outlives the call; texts are bound by pointer
+//! with their length and live in `rows` until the statement has been stepped and reset.
+#![allow(unsafe_code)]
+
+use std::error::Error;
+use std::ffi::{CStr, CString, c_int};
+use std::path::Path;
+use std::ptr;
+use std::time::Instant;
+
+use libsqlite3_sys as ffi;
+
+use crate::data::{COLUMNS, Value, record};
+use crate::{Measured, memory_mib};
+
+/// An open database; closed when dropped.
+struct Database(*mut ffi::sqlite3);
+
+/// A prepared statement; finalised when dropped.
+struct Statement(*mut ffi::sqlite3_stmt);
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from sqlite3_open, is closed once, and statements are dropped before it.
+        unsafe { ffi::sqlite3_close(self.0) };
+    }
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        // SAFETY: the statement came from sqlite3_prepare_v2 and is finalised once.
+        unsafe { ffi::sqlite3_finalize(self.0) };
+    }
+}
+
+impl Database {
+    fn open(path: &Path) -> Result<Self, Box<dyn Error>> {
+        let path = CString::new(path.as_os_str().as_encoded_bytes())?;
+        let mut handle = ptr::null_mut();
+        // SAFETY: the path is a C string and `handle` is written before it is read.
+        let code = unsafe { ffi::sqlite3_open(path.as_ptr(), &raw mut handle) };
+        let database = Self(handle);
+        database.check(code)?;
+        Ok(database)
+    }
+
+    fn execute(&self, sql: &CStr) -> Result<(), Box<dyn Error>> {
+        // SAFETY: the handle is open, the text is a C string, and no callback is given.
+        let code = unsafe { ffi::sqlite3_exec(self.0, sql.as_ptr(), None, ptr::null_mut(), ptr::null_mut()) };
+        self.check(code)
+    }
+
+    fn prepare(&self, sql: &CStr) -> Result<Statement, Box<dyn Error>> {
+        let mut statement = ptr::null_mut();
+        // SAFETY: the handle is open, the text ends with NUL, and the tail is not asked for.
+        let code =
+            unsafe { ffi::sqlite3_prepare_v2(self.0, sql.as_ptr(), -1, &raw mut statement, ptr::null_mut()) };
+        self.check(code)?;
+        Ok(Statement(statement))
+    }
+
+    fn check(&self, code: c_int) -> Result<(), Box<dyn Error>> {
+        if matches!(code, ffi::SQLITE_OK | ffi::SQLITE_DONE | ffi::SQLITE_ROW) {
+            return Ok(());
+        }
+        // SAFETY: sqlite3_errmsg answers a C string for any handle, which is copied at once.
+        let message = unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(self.0)) };
+        Err(message.to_string_lossy().into_owned().into())
+    }
+}
+
+impl Statement {
+    fn bind(&self, index: c_int, value: &Value) -> c_int {
+        match value {
+            // SAFETY: the statement is prepared, and an index out of range is answered with a code.
+            Value::Int(number) => unsafe { ffi::sqlite3_bind_int64(self.0, index, *number) },
+            Value::Text(text) => {
+                let length = c_int::try_from(text.len()).unwrap_or(c_int::MAX);
+                // SAFETY: as above; the text outlives the step and the reset that follow.
+                unsafe {
+                    ffi::sqlite3_bind_text(self.0, index, text.as_ptr().cast(), length, ffi::SQLITE_STATIC())
+                }
+            }
+        }
+    }
+
+    fn step(&self) -> c_int {
+        // SAFETY: the statement is prepared and everything bound to it is alive.
+        let code = unsafe { ffi::sqlite3_step(self.0) };
+        // SAFETY: as above.
+        unsafe { ffi::sqlite3_reset(self.0) };
+        code
+    }
+}
+
+/// Inserts every record of the bench from memory.
+pub(crate) fn measure(path: &Path, records: u64, seed: u64) -> Result<Measured, Box<dyn Error>> {
+    let rows: Vec<[Value; 19]> = (0..records).map(|number| record(number, seed)).collect();
+    let database = Database::open(path)?;
+    database.execute(c"PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")?;
+    let columns = COLUMNS.iter().skip(1).map(|column| format!(", {column}")).collect::<String>();
+    database.execute(&CString::new(format!("CREATE TABLE orders (id TEXT PRIMARY KEY{columns})"))?)?;
+    let places = vec!["?"; COLUMNS.len()].join(", ");
+    let (idle_mib, started) = (memory_mib("VmRSS"), Instant::now());
+    {
+        let insert = database.prepare(&CString::new(format!("INSERT INTO orders VALUES ({places})"))?)?;
+        database.execute(c"BEGIN IMMEDIATE")?;
+        for row in &rows {
+            for (index, value) in (1..).zip(row) {
+                database.check(insert.bind(index, value))?;
+            }
+            database.check(insert.step())?;
+        }
+        database.execute(c"COMMIT")?;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(Measured { seconds, peak_mib: memory_mib("VmHWM") - idle_mib })
+}
