@@ -14,6 +14,7 @@ pub mod filter;
 pub mod layout;
 pub mod model;
 pub mod name;
+pub mod pattern;
 pub mod record;
 pub mod record_json;
 pub mod system;

@@ -1,9 +1,27 @@
 //! The parser of records, made once for a model.
+//!
+//! A line is read once, straight into cells. Values are taken over as slices of the line and coerced by the
+//! column's type, so that numbers keep their digits and no tree of values is built. The next key is guessed
+//! from the line before; only a wrong guess costs a look-up.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use super::{BatchBuilder, RecordFault};
-use crate::layout::Layout;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::builder::{self, ColumnSet};
+use super::rules::{Broken, Rules};
+use super::{BatchBuilder, FaultCode, RecordFault};
+use crate::batch::{Cell, Value};
+use crate::field_type::ColumnType;
+use crate::layout::{Column, Layout};
+use crate::system::position;
+use crate::value::{CellValue, Coerced, coerce_into, default_value, describe_raw, shorten, text_into};
+
+/// Longest id in characters.
+pub const ID_CHARS_MAX: usize = 255;
 
 /// What to make of a record's own access lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,18 +80,58 @@ pub enum ParserError {
 /// Reads records of one model.
 #[derive(Debug)]
 pub struct RecordParser {
-    layout: Arc<Layout>,
+    plan: Plan,
     options: ParseOptions,
+    scratch: Scratch,
+}
+
+/// What is known of the model before any line is read.
+#[derive(Debug)]
+struct Plan {
+    layout: Arc<Layout>,
+    columns: Vec<ColumnPlan>,
+    /// Positions by the exact name.
+    positions: HashMap<Box<str>, usize>,
+    access_lists: AccessListMode,
+}
+
+#[derive(Debug)]
+struct ColumnPlan {
+    name: Box<str>,
+    column_type: ColumnType,
+    required: bool,
+    rules: Option<Rules>,
+    default: Option<CellValue>,
+}
+
+/// What is used again for every line.
+#[derive(Debug)]
+struct Scratch {
+    row: Vec<Cell>,
+    named: ColumnSet,
+    /// For each column, the one that came after it in the last line; the last entry is for the first key.
+    next: Vec<usize>,
+    broken: Vec<Broken>,
 }
 
 impl RecordParser {
     /// A parser for records of the model behind `layout`. Patterns that cannot be compiled are not enforced
-    /// (`yaml::parse_describe` warns of them).
+    /// ([`crate::parse_describe`] warns of them).
     ///
     /// # Errors
     /// [`ParserError`] where the model's own definition does not hold together.
     pub fn new(layout: Arc<Layout>, options: ParseOptions) -> Result<Self, ParserError> {
-        Ok(Self { layout, options })
+        let columns: Vec<ColumnPlan> = layout.columns().map(ColumnPlan::new).collect::<Result<_, _>>()?;
+        let positions = columns.iter().enumerate().map(|(at, column)| (column.name.clone(), at)).collect();
+        let width = columns.len();
+        let scratch = Scratch {
+            row: vec![Cell::Absent; width],
+            named: vec![0; width.div_ceil(64)],
+            next: (1..=width).chain([0]).collect(),
+            broken: Vec::new(),
+        };
+        let plan = Plan { layout, columns, positions, access_lists: options.access_lists };
+        Ok(Self { plan, options, scratch })
     }
 
     /// Reads one record from the text of a JSON object and adds it to `out`, which must have been made for
@@ -89,7 +147,323 @@ impl RecordParser {
         ids: &dyn Fn() -> String,
         out: &mut BatchBuilder,
     ) -> Result<Parsed, Vec<RecordFault>> {
-        let _ = (line, line_number, ids, out, &self.layout, &self.options);
-        todo!()
+        let mark = out.mark();
+        self.scratch.row.fill(Cell::Absent);
+        self.scratch.named.fill(0);
+        let mut faults = self.read(line, out);
+        if faults.is_empty() {
+            let generated_id = self.fill_in(ids, out.arena_mut(), &mut faults);
+            if faults.is_empty() {
+                let required = |column: usize| self.plan.columns.get(column).is_some_and(|c| c.required);
+                if out.push_row(&self.scratch.row, line_number, &self.scratch.named, required) {
+                    return Ok(Parsed::Added { generated_id });
+                }
+                out.roll_back(mark);
+                return Ok(Parsed::DuplicateInBatch);
+            }
+        }
+        let id = self.scratch.row.first().and_then(|cell| out.text(*cell)).map(str::to_owned);
+        for fault in &mut faults {
+            fault.line = line_number;
+            fault.record_id.clone_from(&id);
+        }
+        out.roll_back(mark);
+        Err(faults)
+    }
+
+    /// Reads the keys and values of the line into the row.
+    fn read(&mut self, line: &str, out: &mut BatchBuilder) -> Vec<RecordFault> {
+        let mut faults = Vec::new();
+        if !line.trim_start().starts_with('{') {
+            faults.push(not_an_object(line));
+            return faults;
+        }
+        let reader = RowReader {
+            plan: &self.plan,
+            scratch: &mut self.scratch,
+            arena: out.arena_mut(),
+            faults: &mut faults,
+        };
+        let mut deserializer = serde_json::Deserializer::from_str(line);
+        if let Err(error) = reader.deserialize(&mut deserializer).and_then(|()| deserializer.end()) {
+            self.scratch.row.fill(Cell::Absent);
+            faults.clear();
+            faults.push(syntax_fault(&error));
+        }
+        faults
+    }
+
+    /// Gives the row what the line does not have; true where an id was made.
+    fn fill_in(
+        &mut self,
+        ids: &dyn Fn() -> String,
+        arena: &mut String,
+        faults: &mut Vec<RecordFault>,
+    ) -> bool {
+        let mut generated_id = false;
+        for (at, (cell, column)) in self.scratch.row.iter_mut().zip(&self.plan.columns).enumerate() {
+            if *cell != Cell::Absent {
+                continue;
+            }
+            *cell = match at {
+                position::ID if self.options.id == IdMode::Required => {
+                    faults.push(fault(Some("id"), FaultCode::IdInvalid, "Field 'id' is missing".to_owned()));
+                    return false;
+                }
+                position::ID => {
+                    generated_id = true;
+                    push_text(arena, &ids())
+                }
+                position::ACCESS_READ..=position::ACCESS_DENY => push_text(arena, "[]"),
+                position::CREATED_AT | position::UPDATED_AT => Cell::Int(self.options.now_micros),
+                _ => match &column.default {
+                    None => Cell::Absent,
+                    Some(CellValue::Null) => Cell::Null,
+                    Some(CellValue::Int(number)) => Cell::Int(*number),
+                    Some(CellValue::Text(text)) => push_text(arena, text),
+                },
+            };
+        }
+        generated_id
+    }
+}
+
+impl ColumnPlan {
+    fn new(column: &Column) -> Result<Self, ParserError> {
+        let default = match &column.field {
+            None => None,
+            Some(field) => default_value(field).map_err(|fault| ParserError::DefaultValue {
+                field: field.name.to_string(),
+                message: fault.message,
+            })?,
+        };
+        Ok(Self {
+            name: column.name.as_str().into(),
+            column_type: column.column_type,
+            required: column.field.as_ref().is_some_and(|field| field.required),
+            rules: column.field.as_ref().and_then(Rules::of),
+            default,
+        })
+    }
+}
+
+impl Plan {
+    /// The column of a key: by its exact name or, failing that, without case.
+    fn position(&self, key: &str) -> Option<usize> {
+        self.positions.get(key).copied().or_else(|| self.layout.position(key))
+    }
+}
+
+fn push_text(arena: &mut String, text: &str) -> Cell {
+    let start = arena.len();
+    arena.push_str(text);
+    text_cell(arena, start)
+}
+
+fn text_cell(arena: &str, start: usize) -> Cell {
+    let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+    Cell::Text { start: number(start), len: number(arena.len().saturating_sub(start)) }
+}
+
+fn fault(field: Option<&str>, code: FaultCode, message: String) -> RecordFault {
+    RecordFault { line: 0, record_id: None, field: field.map(str::to_owned), code, message }
+}
+
+fn not_an_object(line: &str) -> RecordFault {
+    match serde_json::from_str::<&RawValue>(line) {
+        Ok(raw) => fault(
+            None,
+            FaultCode::NotAnObject,
+            format!("A record is a JSON object; got {}", describe_raw(raw.get())),
+        ),
+        Err(error) => syntax_fault(&error),
+    }
+}
+
+fn syntax_fault(error: &serde_json::Error) -> RecordFault {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or_default();
+    fault(None, FaultCode::JsonInvalid, format!("Not valid JSON at column {}: {what}", error.column()))
+}
+
+/// Reads one object into the row.
+struct RowReader<'a> {
+    plan: &'a Plan,
+    scratch: &'a mut Scratch,
+    arena: &'a mut String,
+    faults: &'a mut Vec<RecordFault>,
+}
+
+impl<'de> DeserializeSeed<'de> for RowReader<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RowReader<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
+        let mut before = self.plan.columns.len();
+        loop {
+            let guess = self.scratch.next.get(before).copied().unwrap_or_default();
+            match entries.next_key_seed(KeyReader { plan: self.plan, guess })? {
+                None => return Ok(()),
+                Some(Key::Unknown(key)) => {
+                    entries.next_value::<IgnoredAny>()?;
+                    let message = format!(
+                        "'{}' is neither a field of model '{}' nor a system column",
+                        shorten(&key),
+                        self.plan.layout.model().name
+                    );
+                    self.faults.push(fault(Some(&key), FaultCode::UnknownKey, message));
+                }
+                Some(Key::Column(at)) => {
+                    if at != guess
+                        && let Some(next) = self.scratch.next.get_mut(before)
+                    {
+                        *next = at;
+                    }
+                    before = at;
+                    let raw: &RawValue = entries.next_value()?;
+                    self.take(at, raw.get());
+                }
+            }
+        }
+    }
+}
+
+impl RowReader<'_> {
+    /// Puts one value into the row.
+    fn take(&mut self, at: usize, raw: &str) {
+        let (Some(column), Some(cell)) = (self.plan.columns.get(at), self.scratch.row.get_mut(at)) else {
+            return;
+        };
+        if *cell != Cell::Absent {
+            let message = format!("Key '{}' occurs twice", column.name);
+            self.faults.push(fault(Some(&column.name), FaultCode::JsonInvalid, message));
+            return;
+        }
+        let is_null = raw == "null";
+        match at {
+            position::ID => return self.take_id(raw),
+            position::ACCESS_READ..=position::ACCESS_DENY
+                if self.plan.access_lists == AccessListMode::Ignore =>
+            {
+                return;
+            }
+            // An empty list is what no list means; a record always has these two times.
+            position::ACCESS_READ..=position::ACCESS_DENY if is_null => *cell = push_text(self.arena, "[]"),
+            position::CREATED_AT | position::UPDATED_AT if is_null => return,
+            _ if is_null && column.required => {
+                let message = format!("Field '{}' is required", column.name);
+                self.faults.push(fault(Some(&column.name), FaultCode::Required, message));
+                return;
+            }
+            _ => {
+                let start = self.arena.len();
+                match coerce_into(column.column_type, raw, self.arena) {
+                    Ok(Coerced::Null) => *cell = Cell::Null,
+                    Ok(Coerced::Int(number)) => *cell = Cell::Int(number),
+                    Ok(Coerced::Text) => *cell = text_cell(self.arena, start),
+                    Err(why) => {
+                        let message = format!("Field '{}' {}", column.name, why.message);
+                        self.faults.push(fault(Some(&column.name), FaultCode::TypeMismatch, message));
+                        return;
+                    }
+                }
+            }
+        }
+        builder::insert(&mut self.scratch.named, at);
+        if let Some(rules) = &column.rules {
+            let value = match *cell {
+                Cell::Int(number) => Value::Int(number),
+                cell => builder::cell_text(self.arena, cell).map_or(Value::Null, Value::Text),
+            };
+            rules.check(value, &mut self.scratch.broken);
+            for (code, message) in self.scratch.broken.drain(..) {
+                self.faults.push(fault(
+                    Some(&column.name),
+                    code,
+                    format!("Field '{}' {message}", column.name),
+                ));
+            }
+        }
+    }
+
+    fn take_id(&mut self, raw: &str) {
+        let start = self.arena.len();
+        if let Err(message) = id_into(raw, self.arena) {
+            self.arena.truncate(start);
+            self.faults.push(fault(Some("id"), FaultCode::IdInvalid, message));
+        } else if let Some(cell) = self.scratch.row.get_mut(position::ID) {
+            *cell = text_cell(self.arena, start);
+            builder::insert(&mut self.scratch.named, position::ID);
+        }
+    }
+}
+
+/// Appends the text of an id.
+fn id_into(raw: &str, arena: &mut String) -> Result<(), String> {
+    if !raw.starts_with('"') {
+        return Err(format!("Field 'id' must be a string; got {}", describe_raw(raw)));
+    }
+    let start = arena.len();
+    text_into(raw, arena).map_err(|why| format!("Field 'id' {}", why.message))?;
+    check_id(arena.get(start..).unwrap_or_default())
+}
+
+/// Checks that a text can be the id of a record: 1 to [`ID_CHARS_MAX`] characters, none of them a control
+/// character.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn check_id(id: &str) -> Result<(), String> {
+    if id.is_empty() || (id.len() > ID_CHARS_MAX && id.chars().count() > ID_CHARS_MAX) {
+        return Err(format!("Field 'id' must have 1 to {ID_CHARS_MAX} characters"));
+    }
+    if id.chars().any(char::is_control) {
+        return Err("Field 'id' holds a control character".to_owned());
+    }
+    Ok(())
+}
+
+/// Reads a key as a column.
+struct KeyReader<'a> {
+    plan: &'a Plan,
+    guess: usize,
+}
+
+enum Key {
+    Column(usize),
+    Unknown(String),
+}
+
+impl<'de> DeserializeSeed<'de> for KeyReader<'_> {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyReader<'_> {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+        if self.plan.columns.get(self.guess).is_some_and(|column| *column.name == *key) {
+            return Ok(Key::Column(self.guess));
+        }
+        Ok(self.plan.position(key).map_or_else(|| Key::Unknown(key.to_owned()), Key::Column))
     }
 }

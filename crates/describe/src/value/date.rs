@@ -1,15 +1,42 @@
 //! Days since 1970-01-01, years 0001 to 9999.
 
+use super::calendar::{Cursor, push_date};
+use super::timestamp;
+
+/// Microseconds of a day.
+pub(super) const DAY_MICROS: i64 = 86_400_000_000;
+
 /// Reads `YYYY-MM-DD` or a timestamp at midnight UTC; `None` for anything else.
 #[must_use]
 pub fn parse(text: &str) -> Option<i64> {
-    let _ = text;
-    todo!()
+    let mut cursor = Cursor(text.as_bytes());
+    let days = cursor.date()?;
+    if cursor.0.is_empty() {
+        return Some(days);
+    }
+    let micros = timestamp::parse(text)?;
+    (micros.rem_euclid(DAY_MICROS) == 0).then(|| micros.div_euclid(DAY_MICROS))
 }
 
 /// Writes `YYYY-MM-DD`.
 #[must_use]
 pub fn format(days: i64) -> String {
-    let _ = days;
-    todo!()
+    let mut out = String::with_capacity(10);
+    push_date(&mut out, days);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_midnights_are_read() {
+        assert_eq!(parse("1970-01-02"), Some(1));
+        assert_eq!(parse("2024-02-29T00:00:00.000Z").map(format).as_deref(), Some("2024-02-29"));
+        assert_eq!(parse("2024-02-29T02:00:00+02:00").map(format).as_deref(), Some("2024-02-29"));
+        assert_eq!(parse("2024-02-29T00:00:00+02:00"), None);
+        assert_eq!(parse("2024-02-29T00:00:01Z"), None);
+        assert_eq!(parse("2024-2-9"), None);
+    }
 }
