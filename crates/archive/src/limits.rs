@@ -48,3 +48,23 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_the_figures_of_the_format() {
+        let figures = Limits {
+            entries_max: 10_000,
+            uncompressed_bytes_max: 107_374_182_400,
+            inflation_ratio_max: 1_000,
+            inflation_free_bytes: 16_777_216,
+            describe_bytes_max: 16_777_216,
+            manifest_bytes_max: 16_777_216,
+            line_bytes_max: 16_777_216,
+            name_bytes_max: 1_024,
+        };
+        assert_eq!(Limits::default(), figures);
+    }
+}

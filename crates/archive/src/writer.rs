@@ -233,7 +233,10 @@ impl<W: Write> ArchiveWriter<W> {
         zip.start_file(MANIFEST_NAME, options).map_err(zip_error)?;
         zip.write_all(&text).map_err(ArchiveError::writing)?;
         let zip = self.zip.take().ok_or_else(gone)?;
-        let mut inner = zip.finish().map_err(zip_error)?.into_inner().inner;
+        let Gate { mut inner, shut } = zip.finish().map_err(zip_error)?.into_inner();
+        if shut.get() {
+            return Err(gone());
+        }
         inner.flush().map_err(ArchiveError::writing)?;
         Ok((manifest, inner))
     }
@@ -295,8 +298,8 @@ fn has_text(line: &[u8]) -> bool {
     !line.trim_ascii().is_empty()
 }
 
-/// Passes writes on until it is shut; then swallows them. [`ZipWriter`] shows what it writes to by reference only,
-/// hence the cell.
+/// Passes writes on until it is shut or one fails; then swallows them, which leaves the file cut off.
+/// [`ZipWriter`] shows what it writes to by reference only, hence the cell.
 struct Gate<W> {
     inner: W,
     shut: Cell<bool>,
@@ -304,7 +307,14 @@ struct Gate<W> {
 
 impl<W: Write> Write for Gate<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.shut.get() { Ok(bytes.len()) } else { self.inner.write(bytes) }
+        if self.shut.get() {
+            return Ok(bytes.len());
+        }
+        let written = self.inner.write(bytes);
+        if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+            self.shut.set(true);
+        }
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -317,5 +327,5 @@ fn zip_error(error: zip::result::ZipError) -> ArchiveError {
 }
 
 fn gone() -> ArchiveError {
-    ArchiveError::writing(io::Error::other("the archive is finished"))
+    ArchiveError::writing(io::Error::other("an earlier write failed"))
 }
