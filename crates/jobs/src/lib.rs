@@ -1,1 +1,33 @@
-//! Placeholder.
+//! What goes on behind the API: archives are taken in and put away as objects, runs are queued, and workers
+//! carry them out.
+//!
+//! A worker claims a run from the control plane, opens its archive, and hands both to the engine together with
+//! the tenant's data. Beside it a watcher renews the lease and looks out for a cancel, and a recorder turns
+//! events into progress and logs. [`Jobs`] is the handle to all of it.
+
+mod data_lock;
+mod error;
+mod execution;
+mod ids;
+mod janitor;
+mod jobs;
+mod objects;
+mod recorder;
+mod restores;
+mod settings;
+mod signal;
+pub mod sources;
+mod statistics;
+mod uploads;
+mod watcher;
+mod worker;
+
+pub use data_lock::DataLock;
+pub use error::{FieldFault, JobsError};
+pub use ids::{SystemClock, TimeOrderedIds};
+pub use jobs::Jobs;
+pub use objects::{ObjectWriter, Objects};
+pub use restores::{ImportForm, ImportOptions, Imported};
+pub use settings::JobSettings;
+pub use statistics::{EndedRuns, JobStats};
+pub use uploads::{CheckedUpload, StoredUpload, UploadWriter};

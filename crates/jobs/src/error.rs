@@ -1,0 +1,84 @@
+//! What can go wrong behind the API, named by what the caller can do about it.
+
+use reinstate_archive::ArchiveError;
+use reinstate_store::StoreError;
+
+/// One thing that is wrong with a request's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFault {
+    /// The key.
+    pub field: String,
+    /// The rule that it breaks, in snake case.
+    pub rule: &'static str,
+    /// One sentence.
+    pub message: String,
+}
+
+/// Why a use case was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum JobsError {
+    /// The request cannot be understood or names something that cannot be.
+    #[error("{message}")]
+    BadRequest {
+        /// One sentence that says what would be right.
+        message: String,
+    },
+    /// The file that was sent is no archive that could be restored.
+    #[error("the file is not a usable archive: {0}")]
+    ArchiveRefused(#[source] Box<ArchiveError>),
+    /// The body has faults; all of them are here.
+    #[error("{} fault(s) in the body", .0.len())]
+    Validation(Vec<FieldFault>),
+    /// The caller's level does not reach.
+    #[error("{message}")]
+    Forbidden {
+        /// One sentence naming what was refused and which level it needs.
+        message: String,
+    },
+    /// What is there stands against it.
+    #[error("{message}")]
+    Conflict {
+        /// One sentence.
+        message: String,
+    },
+    /// No such thing, or none that the caller may know of.
+    #[error("{message}")]
+    NotFound {
+        /// One sentence naming what was looked for.
+        message: String,
+    },
+    /// More bytes were sent than an upload may have.
+    #[error("the upload is larger than {bytes_max} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        bytes_max: u64,
+    },
+    /// Another process works on the same data folder.
+    #[error("another server already uses the data folder {dir}; stop it first or choose another folder")]
+    DataDirBusy {
+        /// The folder.
+        dir: String,
+    },
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The object storage failed.
+    #[error("the object storage failed while {doing}")]
+    Storage {
+        /// What was being done.
+        doing: &'static str,
+        /// What the storage said; not for callers from outside.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl JobsError {
+    /// A failure of the object storage or the file system.
+    pub(crate) fn storage(
+        doing: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Storage { doing, source: source.into() }
+    }
+}

@@ -1,0 +1,152 @@
+//! Running, cancelling and importing.
+
+use reinstate_describe::{AccessLevel, Caller};
+use reinstate_engine::Strategy;
+use reinstate_store::TenantId;
+use reinstate_store::control::{CancelOutcome, NewRestore, NewRun};
+
+use super::caller_to_json;
+use super::options::ImportOptions;
+use crate::error::JobsError;
+use crate::ids::prefixed;
+use crate::jobs::Jobs;
+use crate::uploads::CheckedUpload;
+
+/// An import that was queued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The run.
+    pub run_id: String,
+    /// The configuration that was made for it.
+    pub restore_id: String,
+    /// The file's name.
+    pub filename: String,
+    /// The file's size in bytes.
+    pub size_bytes: u64,
+}
+
+/// Longest name of a configuration, in characters.
+pub(super) const NAME_CHARS_MAX: usize = 255;
+
+impl Jobs {
+    /// Queues a run of a configuration and answers the run's id. Blocks.
+    ///
+    /// # Errors
+    /// [`JobsError::Forbidden`] where the caller's level does not reach;
+    /// [`reinstate_store::StoreError::NotFound`]; [`reinstate_store::StoreError::Conflict`] where the
+    /// configuration is disabled or already running; [`JobsError::Conflict`] where its archive is not kept any
+    /// more.
+    pub fn restore_run(
+        &self,
+        tenant: &TenantId,
+        caller: &Caller,
+        restore_id: &str,
+    ) -> Result<String, JobsError> {
+        let run = self.new_run(caller)?;
+        let now = self.now();
+        let created = self.store().control.run_create(tenant, restore_id, &run, now, |restore| {
+            let options = ImportOptions::of_restore(restore)?;
+            allow_strategy(caller, options.strategy)?;
+            Ok::<_, JobsError>(options.snapshot(restore))
+        })?;
+        self.wake();
+        Ok(created.id)
+    }
+
+    /// Keeps an upload, makes a configuration that restores it and queues a run of that. Blocks.
+    ///
+    /// # Errors
+    /// [`JobsError::Forbidden`] where the caller's level does not reach; [`JobsError::Store`]. The upload is
+    /// removed then.
+    pub fn restore_import(
+        &self,
+        caller: &Caller,
+        upload: CheckedUpload,
+        options: &ImportOptions,
+    ) -> Result<Imported, JobsError> {
+        allow_strategy(caller, options.strategy)?;
+        let run = self.new_run(caller)?;
+        let restore = self.import_restore(caller, &upload, options);
+        let snapshot = options.snapshot_of(&restore);
+        let now = self.now();
+        self.store().control.import_create(upload.tenant(), upload.upload(), &restore, &run, &snapshot, now)?;
+        let imported = Imported {
+            run_id: run.id,
+            restore_id: restore.id,
+            filename: upload.filename().to_owned(),
+            size_bytes: upload.size_bytes(),
+        };
+        upload.into_kept();
+        self.wake();
+        Ok(imported)
+    }
+
+    /// Cancels the active run of a configuration and answers its id. The worker follows within 250 ms. Blocks.
+    ///
+    /// # Errors
+    /// [`JobsError::Forbidden`] below level `edit`; [`JobsError::NotFound`] where no run is active;
+    /// [`JobsError::Conflict`] where the run is being committed.
+    pub fn restore_cancel(
+        &self,
+        tenant: &TenantId,
+        caller: &Caller,
+        restore_id: &str,
+    ) -> Result<String, JobsError> {
+        allow_running(caller)?;
+        match self.store().control.run_cancel(tenant, restore_id, &caller.user_id, self.now())? {
+            CancelOutcome::Cancelled { run_id } => {
+                self.cancel_running(&run_id);
+                self.wake();
+                Ok(run_id)
+            }
+            CancelOutcome::NoneActive => Err(JobsError::NotFound {
+                message: format!("No running restore found for '{restore_id}'"),
+            }),
+            CancelOutcome::Committing { run_id } => Err(JobsError::Conflict {
+                message: format!("Run '{run_id}' is being committed and can no longer be cancelled"),
+            }),
+        }
+    }
+
+    fn new_run(&self, caller: &Caller) -> Result<NewRun, JobsError> {
+        allow_running(caller)?;
+        Ok(NewRun {
+            id: prefixed("run", self.ids()),
+            caller: caller_to_json(caller),
+            executed_by: caller.user_id.clone(),
+        })
+    }
+
+    fn import_restore(&self, caller: &Caller, upload: &CheckedUpload, options: &ImportOptions) -> NewRestore {
+        NewRestore {
+            id: prefixed("restore", self.ids()),
+            name: format!("Import {}", upload.filename()).chars().take(NAME_CHARS_MAX).collect(),
+            description: None,
+            source_type: "upload".to_owned(),
+            source_ref: Some(upload.upload().object_key.clone()),
+            conflict_strategy: options.strategy.as_str().to_owned(),
+            include: options.include_list(),
+            models: options.models.clone(),
+            create_models: options.create_models,
+            enabled: true,
+            created_by: caller.user_id.clone(),
+        }
+    }
+}
+
+fn allow_running(caller: &Caller) -> Result<(), JobsError> {
+    if caller.level >= AccessLevel::Edit {
+        return Ok(());
+    }
+    let message = "Running or cancelling a restore needs access level 'edit'".to_owned();
+    Err(JobsError::Forbidden { message })
+}
+
+/// What else a caller of level `edit` may not do depends on the archive: the engine refuses it.
+fn allow_strategy(caller: &Caller, strategy: Strategy) -> Result<(), JobsError> {
+    if strategy == Strategy::Replace && caller.level < AccessLevel::Full {
+        let message = "Restoring with strategy 'replace' needs access level 'full'".to_owned();
+        return Err(JobsError::Forbidden { message });
+    }
+    Ok(())
+}
