@@ -1,0 +1,37 @@
+//! Restores: starting and stopping their runs.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use reinstate_api::restore::CANCELLED_MESSAGE;
+use reinstate_api::{RunAccepted, RunCancelled};
+
+use crate::answer;
+use crate::blocking::blocking;
+use crate::error::ApiError;
+use crate::middleware::SignedIn;
+use crate::request::{Query, segment};
+use crate::state::AppState;
+
+/// Queues a run of a restore.
+pub(crate) async fn run(
+    request: HttpRequest,
+    state: Data<AppState>,
+    who: SignedIn,
+) -> Result<HttpResponse, ApiError> {
+    Query::of(&request)?.only(&[])?;
+    let id = segment(&request, "id")?;
+    let run_id = blocking(move || state.jobs.restore_run(who.tenant(), &who.0.caller, &id)).await?;
+    Ok(answer::ok(RunAccepted::new(run_id)))
+}
+
+/// Cancels the active run of a restore.
+pub(crate) async fn cancel(
+    request: HttpRequest,
+    state: Data<AppState>,
+    who: SignedIn,
+) -> Result<HttpResponse, ApiError> {
+    Query::of(&request)?.only(&[])?;
+    let id = segment(&request, "id")?;
+    let run_id = blocking(move || state.jobs.restore_cancel(who.tenant(), &who.0.caller, &id)).await?;
+    Ok(answer::ok(RunCancelled { message: CANCELLED_MESSAGE.to_owned(), run_id }))
+}

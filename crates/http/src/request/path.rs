@@ -1,0 +1,33 @@
+//! Segments of paths. The router decodes a path only in part, so that an id may hold an encoded `/`; the rest
+//! is decoded here.
+
+use actix_web::HttpRequest;
+use percent_encoding::percent_decode_str;
+
+use crate::error::ApiError;
+
+/// Refuses a path with a broken percent sequence or bytes that are no UTF-8: the router would let the first
+/// stand and replace the second, and so answer for another path.
+pub(crate) fn check_path(raw: &str) -> Result<(), ApiError> {
+    decoded(raw).map(|_| ())
+}
+
+/// The decoded segment that the route calls `name`.
+pub(crate) fn segment(request: &HttpRequest, name: &str) -> Result<String, ApiError> {
+    decoded(request.match_info().query(name))
+}
+
+/// Decodes percent sequences; every `%` must begin one, and the result must be UTF-8.
+pub(super) fn decoded(text: &str) -> Result<String, ApiError> {
+    let broken = text.split('%').skip(1).any(|after| {
+        let mut digits = after.bytes();
+        !matches!((digits.next(), digits.next()), (Some(a), Some(b)) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+    });
+    if broken {
+        return Err(ApiError::bad_request("The address holds a '%' without two hexadecimal digits after it"));
+    }
+    percent_decode_str(text)
+        .decode_utf8()
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| ApiError::bad_request("The address holds bytes that are no UTF-8"))
+}
