@@ -118,10 +118,15 @@ impl StoreError {
 /// Whether the database did not get a lock in time.
 pub(crate) fn is_busy(error: &DieselError) -> bool {
     match error {
-        DieselError::DatabaseError(_, info) => BUSY_WORDS.iter().any(|words| info.message().contains(words)),
+        DieselError::DatabaseError(_, info) => is_busy_message(info.message()),
         DieselError::RollbackErrorOnCommit { commit_error, .. } => is_busy(commit_error),
         _ => false,
     }
+}
+
+/// Whether a message of SQLite's says that a lock was not to be had.
+pub(crate) fn is_busy_message(message: &str) -> bool {
+    BUSY_WORDS.iter().any(|words| message.contains(words))
 }
 
 /// Where diesel itself ends a transaction, its failures have no better name than this.

@@ -3,10 +3,20 @@
 //! The same code reads a tenant's models and the static tables of the control plane that the Data API shows as
 //! models: what differs is the [`TableRef`].
 
+mod predicate;
+
+use std::collections::HashMap;
+
 use diesel::SqliteConnection;
-use reinstate_describe::{Caller, Layout, ListQuery, Trashed};
+use reinstate_describe::ddl::quote;
+use reinstate_describe::record_json::write_record;
+use reinstate_describe::system::position;
+use reinstate_describe::{Caller, Column, Layout, ListQuery, Order, Trashed};
 
 use crate::error::StoreError;
+use crate::sqlite::row::DynamicRow;
+use crate::sqlite::statement::Statement;
+use predicate::{push_filter, push_readable_by, push_sort_key};
 
 /// The table to read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +57,32 @@ pub struct RecordPage {
 /// # Errors
 /// Where the database fails.
 pub(crate) fn list(
-    _connection: &mut SqliteConnection,
-    _table: TableRef<'_>,
-    _layout: &Layout,
-    _caller: Option<&Caller>,
-    _query: &ListQuery,
+    connection: &mut SqliteConnection,
+    table: TableRef<'_>,
+    layout: &Layout,
+    caller: Option<&Caller>,
+    query: &ListQuery,
 ) -> Result<RecordPage, StoreError> {
-    todo!()
+    let columns = selected(layout, query.select.as_deref());
+    let mut page = select(&columns, table);
+    push_conditions(table, layout, caller, query, &mut page)?;
+    push_order(layout, &query.order, &mut page);
+    // One more than asked for tells whether there are more.
+    page.sql(" LIMIT ").int(i64::from(query.limit) + 1);
+    page.sql(" OFFSET ").int(i64::try_from(query.offset).unwrap_or(i64::MAX));
+    let failed = |error| StoreError::from_diesel("listing records", error);
+    let mut rows = page.rows(connection).map_err(failed)?;
+    let has_more = rows.len() > query.limit as usize;
+    rows.truncate(query.limit as usize);
+    let total = if query.count {
+        let mut count = Statement::once(format!("SELECT count(*) FROM {}", table.table));
+        push_conditions(table, layout, caller, query, &mut count)?;
+        Some(u64::try_from(count.number(connection).map_err(failed)?).unwrap_or_default())
+    } else {
+        None
+    };
+    let records = rows.iter().map(|row| record_text(&columns, row)).collect();
+    Ok(RecordPage { records, has_more, total, limit: query.limit, offset: query.offset })
 }
 
 /// Reads one record as the text of a JSON object; `None` where there is none that `caller` may read.
@@ -61,12 +90,105 @@ pub(crate) fn list(
 /// # Errors
 /// Where the database fails.
 pub(crate) fn get(
-    _connection: &mut SqliteConnection,
-    _table: TableRef<'_>,
-    _layout: &Layout,
-    _caller: Option<&Caller>,
-    _id: &str,
-    _trashed: Trashed,
+    connection: &mut SqliteConnection,
+    table: TableRef<'_>,
+    layout: &Layout,
+    caller: Option<&Caller>,
+    id: &str,
+    trashed: Trashed,
 ) -> Result<Option<String>, StoreError> {
-    todo!()
+    let columns = selected(layout, None);
+    let mut statement = select(&columns, table);
+    statement.sql(" WHERE \"id\" = ").text(id);
+    push_visible(table, caller, trashed, &mut statement);
+    let rows =
+        statement.rows(connection).map_err(|error| StoreError::from_diesel("reading a record", error))?;
+    Ok(rows.first().map(|row| record_text(&columns, row)))
+}
+
+/// Reads the records among `ids` that exist, trashed ones too, by their ids; nobody's access is looked at.
+///
+/// # Errors
+/// Where the database fails.
+pub(crate) fn by_ids(
+    connection: &mut SqliteConnection,
+    table: TableRef<'_>,
+    layout: &Layout,
+    ids: &[String],
+) -> Result<HashMap<String, String>, StoreError> {
+    let columns = selected(layout, None);
+    let mut statement = select(&columns, table);
+    let ids = serde_json::Value::from_iter(ids.iter().map(String::as_str)).to_string();
+    statement.sql(" WHERE \"id\" IN (SELECT value FROM json_each(").text(ids).sql("))");
+    push_visible(table, None, Trashed::Include, &mut statement);
+    let rows =
+        statement.rows(connection).map_err(|error| StoreError::from_diesel("reading records", error))?;
+    let record = |row: &DynamicRow| Some((row.text(position::ID)?.to_owned(), record_text(&columns, row)));
+    Ok(rows.iter().filter_map(record).collect())
+}
+
+fn selected<'a>(layout: &'a Layout, select: Option<&[usize]>) -> Vec<&'a Column> {
+    match select {
+        None => layout.columns().collect(),
+        Some(positions) => positions.iter().filter_map(|position| layout.column(*position)).collect(),
+    }
+}
+
+fn select(columns: &[&Column], table: TableRef<'_>) -> Statement {
+    let names: Vec<_> = columns.iter().map(|column| quote(&column.name)).collect();
+    Statement::once(format!("SELECT {} FROM {}", names.join(", "), table.table))
+}
+
+fn push_conditions(
+    table: TableRef<'_>,
+    layout: &Layout,
+    caller: Option<&Caller>,
+    query: &ListQuery,
+    out: &mut Statement,
+) -> Result<(), StoreError> {
+    out.sql(" WHERE ");
+    match &query.filter {
+        None => {
+            out.sql("TRUE");
+        }
+        Some(filter) => {
+            out.sql("(");
+            push_filter(filter, layout, out)?;
+            out.sql(")");
+        }
+    }
+    push_visible(table, caller, query.trashed, out);
+    Ok(())
+}
+
+fn push_visible(table: TableRef<'_>, caller: Option<&Caller>, trashed: Trashed, out: &mut Statement) {
+    if let Some(only) = table.only {
+        out.sql(" AND ").sql(only.column).sql(" = ").text(only.value);
+    }
+    out.sql(match trashed {
+        Trashed::Exclude => " AND \"trashed_at\" IS NULL",
+        Trashed::Include => "",
+        Trashed::Only => " AND \"trashed_at\" IS NOT NULL",
+    });
+    if let Some(caller) = caller.filter(|caller| !caller.ignores_record_lists()) {
+        out.sql(" AND ");
+        push_readable_by(caller, out);
+    }
+}
+
+fn push_order(layout: &Layout, order: &[Order], out: &mut Statement) {
+    let keys = order.iter().filter_map(|key| Some((layout.column(key.column)?, key.descending)));
+    for (index, (column, descending)) in keys.enumerate() {
+        out.sql(if index == 0 { " ORDER BY " } else { ", " });
+        push_sort_key(column, out);
+        // SQLite counts nulls as less than everything, as the list language does.
+        out.sql(if descending { " DESC" } else { "" });
+    }
+}
+
+fn record_text(columns: &[&Column], row: &DynamicRow) -> String {
+    let mut text = String::new();
+    let cells = columns.iter().enumerate().map(|(index, column)| (*column, row.value(index)));
+    write_record(cells, &mut text);
+    text
 }

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::{Bool, Text};
-use diesel::{Connection, SqliteConnection, declare_sql_function};
+use diesel::{Connection, ConnectionError, ConnectionResult, QueryResult, SqliteConnection};
 use reinstate_describe::value::decimal;
+
+use super::functions;
 
 /// The collation that compares decimals in canonical text by their value.
 pub(crate) const DECIMAL_COLLATION: &str = "reinstate_decimal";
@@ -14,30 +15,24 @@ pub(crate) const DECIMAL_COLLATION: &str = "reinstate_decimal";
 const PAGE_BYTES: u32 = 16_384;
 
 /// Page cache of an ordinary connection, in KiB: API queries touch few pages.
-pub(crate) const CACHE_KIB: u32 = 2_048;
+pub(crate) const CACHE_KIB: u32 = 1_024;
 
 /// Page cache of a restore's connection, in KiB: inner pages and indexes stay in memory, and the process
 /// stays below its 64 MiB.
 pub(crate) const RESTORE_CACHE_KIB: u32 = 48 * 1_024;
 
-#[declare_sql_function]
-extern "SQL" {
-    /// `LIKE` without case over all of Unicode, with `\` as escape: `reinstate_ilike(text, pattern)`.
-    fn reinstate_ilike(text: Text, pattern: Text) -> Bool;
-}
+/// What a write-ahead log is cut back to once its content is in the database: a large restore must not leave
+/// its size behind.
+const JOURNAL_BYTES_MAX: u32 = 64 * 1_024 * 1_024;
 
 /// Opens a database file, making it where it is missing.
-pub(crate) fn open(
-    path: &Path,
-    busy_timeout_ms: u32,
-    cache_kib: u32,
-) -> diesel::ConnectionResult<SqliteConnection> {
+pub(crate) fn open(path: &Path, busy_timeout_ms: u32, cache_kib: u32) -> ConnectionResult<SqliteConnection> {
     let path = path.to_str().ok_or_else(|| {
-        diesel::ConnectionError::InvalidConnectionUrl("the path of the database is not UTF-8".to_owned())
+        ConnectionError::InvalidConnectionUrl("the path of the database is not UTF-8".to_owned())
     })?;
     let mut connection = SqliteConnection::establish(path)?;
     prepare(&mut connection, busy_timeout_ms, cache_kib)
-        .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
@@ -46,13 +41,14 @@ pub(crate) fn prepare(
     connection: &mut SqliteConnection,
     busy_timeout_ms: u32,
     cache_kib: u32,
-) -> diesel::QueryResult<()> {
+) -> QueryResult<()> {
     // The time-out comes first, so that the change to WAL waits for its turn; the page size before WAL,
     // because it cannot be changed afterwards.
     connection.batch_execute(&format!(
         "PRAGMA busy_timeout = {busy_timeout_ms};
          PRAGMA page_size = {PAGE_BYTES};
          PRAGMA journal_mode = WAL;
+         PRAGMA journal_size_limit = {JOURNAL_BYTES_MAX};
          PRAGMA synchronous = NORMAL;
          PRAGMA foreign_keys = OFF;
          PRAGMA trusted_schema = OFF;
@@ -60,5 +56,5 @@ pub(crate) fn prepare(
          PRAGMA cache_size = -{cache_kib};"
     ))?;
     connection.register_collation(DECIMAL_COLLATION, decimal::compare)?;
-    Ok(())
+    functions::register(connection)
 }

@@ -2,6 +2,7 @@
 //! shape.
 
 pub(crate) mod connection;
+pub(crate) mod functions;
 pub(crate) mod pool;
 pub(crate) mod row;
 pub(crate) mod statement;

@@ -1,0 +1,217 @@
+//! The tenant's definitions as rows, and a copy in memory that is good as long as their version stays.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use diesel::SqliteConnection;
+use reinstate_describe::definition::{field_from_catalog, field_to_json, model_from_catalog, model_to_json};
+use reinstate_describe::{Catalog, Field, Layout, Model, Name};
+use serde_json::Value as Json;
+
+use super::tenants::lock;
+use crate::error::StoreError;
+use crate::sqlite::statement::Statement;
+
+/// The definitions of a tenant as one transaction saw them.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    version: i64,
+    pub(super) catalog: Catalog,
+    layouts: Mutex<HashMap<Name, Arc<Layout>>>,
+}
+
+impl Snapshot {
+    /// A model by its name.
+    pub(super) fn model(&self, name: &Name) -> Result<&Model, StoreError> {
+        self.catalog.get(name).ok_or_else(|| StoreError::ModelNotFound { model: name.to_string() })
+    }
+
+    /// A field of a model.
+    pub(super) fn field<'a>(&self, model: &'a Model, name: &Name) -> Result<&'a Field, StoreError> {
+        model.fields.get(name).ok_or_else(|| StoreError::field_not_found(&model.name, name))
+    }
+
+    /// The layout of a model.
+    pub(super) fn layout(&self, model: &str) -> Result<Arc<Layout>, StoreError> {
+        let not_found = || StoreError::ModelNotFound { model: model.to_owned() };
+        let model = self.catalog.find(model).ok_or_else(not_found)?;
+        let mut layouts = lock(&self.layouts);
+        let layout =
+            layouts.entry(model.name.clone()).or_insert_with(|| Arc::new(Layout::new(model.clone())));
+        Ok(Arc::clone(layout))
+    }
+}
+
+/// The newest snapshot of a tenant, so that a request need not read hundreds of definitions again.
+#[derive(Debug, Default)]
+pub(super) struct SnapshotCache(Mutex<Option<Arc<Snapshot>>>);
+
+impl SnapshotCache {
+    /// The definitions as the open transaction sees them. Must come before the transaction changes any:
+    /// what a rollback takes back must not stay here.
+    pub(super) fn read(&self, connection: &mut SqliteConnection) -> Result<Arc<Snapshot>, StoreError> {
+        let version = version(connection)?;
+        let cached = lock(&self.0).clone();
+        if let Some(snapshot) = cached.filter(|snapshot| snapshot.version == version) {
+            return Ok(snapshot);
+        }
+        let catalog = read(connection)?;
+        let snapshot = Arc::new(Snapshot { version, catalog, layouts: Mutex::default() });
+        *lock(&self.0) = Some(Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+}
+
+/// Reads every definition.
+pub(super) fn read(connection: &mut SqliteConnection) -> Result<Catalog, StoreError> {
+    let models = rows(connection, "SELECT \"name\", \"definition\" FROM \"$models\" ORDER BY \"position\"")?;
+    let fields = rows(
+        connection,
+        "SELECT \"model\", \"definition\" FROM \"$fields\" ORDER BY \"model\", \"position\"",
+    )?;
+    let mut catalog = Catalog::default();
+    let mut by_model: HashMap<Name, Vec<Field>> = HashMap::new();
+    for (model, definition) in fields {
+        let field = field_from_catalog(&definition).map_err(|faults| damaged(&model, &faults))?;
+        by_model.entry(model).or_default().push(field);
+    }
+    for (name, definition) in models {
+        let mut model = model_from_catalog(&definition).map_err(|faults| damaged(&name, &faults))?;
+        let fields = by_model.remove(&name).unwrap_or_default();
+        model.fields = fields.into_iter().map(|field| (field.name.clone(), field)).collect();
+        catalog.insert(model);
+    }
+    Ok(catalog)
+}
+
+/// Adds a model and its fields.
+pub(super) fn model_insert(connection: &mut SqliteConnection, model: &Model) -> Result<(), StoreError> {
+    let mut statement = Statement::new(
+        "INSERT INTO \"$models\" (\"position\", \"name\", \"definition\") \
+         SELECT coalesce(max(\"position\"), 0) + 1, ",
+    );
+    statement.text(model.name.as_str()).sql(", ").text(model_text(model)).sql(" FROM \"$models\"");
+    write(connection, &statement)?;
+    for field in model.fields.values() {
+        field_insert(connection, &model.name, field)?;
+    }
+    changed(connection)
+}
+
+/// Writes the attributes of a model anew.
+pub(super) fn model_update(connection: &mut SqliteConnection, model: &Model) -> Result<(), StoreError> {
+    let mut statement = Statement::new("UPDATE \"$models\" SET \"definition\" = ");
+    statement.text(model_text(model)).sql(" WHERE \"name\" = ").text(model.name.as_str());
+    write(connection, &statement)?;
+    changed(connection)
+}
+
+/// Removes a model and its fields.
+pub(super) fn model_remove(connection: &mut SqliteConnection, model: &Name) -> Result<(), StoreError> {
+    for table in ["DELETE FROM \"$fields\" WHERE \"model\" = ", "DELETE FROM \"$models\" WHERE \"name\" = "] {
+        write(connection, Statement::new(table).text(model.as_str()))?;
+    }
+    changed(connection)
+}
+
+/// Adds fields behind those that a model has.
+pub(super) fn fields_insert(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    fields: &[Field],
+) -> Result<(), StoreError> {
+    for field in fields {
+        field_insert(connection, model, field)?;
+    }
+    changed(connection)
+}
+
+/// Writes the definition of a field anew.
+pub(super) fn field_update(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    field: &Field,
+) -> Result<(), StoreError> {
+    let mut statement = Statement::new("UPDATE \"$fields\" SET \"definition\" = ");
+    statement.text(field_to_json(field).to_string());
+    statement.sql(" WHERE \"model\" = ").text(model.as_str());
+    statement.sql(" AND \"name\" = ").text(field.name.as_str());
+    write(connection, &statement)?;
+    changed(connection)
+}
+
+/// Removes a field.
+pub(super) fn field_remove(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    field: &Name,
+) -> Result<(), StoreError> {
+    let mut statement = Statement::new("DELETE FROM \"$fields\" WHERE \"model\" = ");
+    statement.text(model.as_str()).sql(" AND \"name\" = ").text(field.as_str());
+    write(connection, &statement)?;
+    changed(connection)
+}
+
+/// How many fields a model has.
+pub(super) fn field_count(connection: &mut SqliteConnection, model: &Name) -> Result<usize, StoreError> {
+    let count = Statement::new("SELECT count(*) FROM \"$fields\" WHERE \"model\" = ")
+        .text(model.as_str())
+        .number(connection)
+        .map_err(|error| StoreError::from_diesel("counting fields", error))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+fn field_insert(connection: &mut SqliteConnection, model: &Name, field: &Field) -> Result<(), StoreError> {
+    let mut statement = Statement::new(
+        "INSERT INTO \"$fields\" (\"position\", \"model\", \"name\", \"definition\") \
+         SELECT coalesce(max(\"position\"), 0) + 1, ",
+    );
+    statement.text(model.as_str()).sql(", ").text(field.name.as_str());
+    statement.sql(", ").text(field_to_json(field).to_string());
+    statement.sql(" FROM \"$fields\" WHERE \"model\" = ").text(model.as_str());
+    write(connection, &statement)
+}
+
+fn version(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+    Statement::new("SELECT \"version\" FROM \"$catalog\"")
+        .number(connection)
+        .map_err(|error| StoreError::from_diesel("reading the version of the definitions", error))
+}
+
+fn changed(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    write(connection, &Statement::new("UPDATE \"$catalog\" SET \"version\" = \"version\" + 1"))
+}
+
+fn write(connection: &mut SqliteConnection, statement: &Statement) -> Result<(), StoreError> {
+    statement
+        .run(connection)
+        .map(drop)
+        .map_err(|error| StoreError::from_diesel("writing a definition", error))
+}
+
+fn rows(connection: &mut SqliteConnection, sql: &str) -> Result<Vec<(Name, Json)>, StoreError> {
+    let doing = "reading the definitions";
+    let rows = Statement::new(sql).rows(connection).map_err(|error| StoreError::from_diesel(doing, error))?;
+    rows.iter()
+        .map(|row| {
+            let name = Name::new(row.text(0).unwrap_or_default());
+            let name = name.map_err(|error| StoreError::failed(doing, error.to_string()))?;
+            let json = serde_json::from_str(row.text(1).unwrap_or_default());
+            Ok((name, json.map_err(|error| StoreError::failed(doing, error.to_string()))?))
+        })
+        .collect()
+}
+
+/// The model's own attributes; its fields have rows of their own.
+fn model_text(model: &Model) -> String {
+    let mut json = model_to_json(model);
+    if let Some(object) = json.as_object_mut() {
+        object.remove("fields");
+    }
+    json.to_string()
+}
+
+fn damaged(name: &Name, faults: &[reinstate_describe::definition::DefinitionFault]) -> StoreError {
+    let first = faults.first().map_or("", |fault| fault.message.as_str());
+    StoreError::failed("reading the definitions", format!("model '{name}': {first}"))
+}

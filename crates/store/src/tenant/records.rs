@@ -1,0 +1,204 @@
+//! The Data API's storage calls. Records take the same way as a restore's: parsed into a batch, guarded by the
+//! same rules, written set-wise.
+
+use std::collections::HashMap;
+
+use diesel::SqliteConnection;
+use reinstate_describe::{AccessLevel, Caller, FilterFault, Layout, ListQuery, Trashed};
+use reinstate_engine::{Conflict, IdSource};
+
+use super::access::{ACCESS_COLUMNS, require, require_record};
+use super::recorder::{Recorder, with_id};
+use super::tables::table_name;
+use super::{Tenant, writer};
+use crate::error::StoreError;
+use crate::query::{self, RecordPage, TableRef};
+use crate::sqlite::statement::Statement;
+
+impl Tenant {
+    /// Lists the records of a model that the caller may read. `query` makes the request from the model's layout,
+    /// inside the transaction that reads.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`], [`StoreError::Filter`].
+    pub fn records_list(
+        &self,
+        caller: &Caller,
+        model: &str,
+        query: impl FnOnce(&Layout) -> Result<ListQuery, FilterFault>,
+    ) -> Result<RecordPage, StoreError> {
+        require(caller, AccessLevel::Read, "read records")?;
+        self.read(|connection, snapshot| {
+            let layout = snapshot.layout(model)?;
+            let table = table_name(&layout.model().name);
+            let table = TableRef { table: &table, only: None };
+            query::list(connection, table, &layout, Some(caller), &query(&layout)?)
+        })
+    }
+
+    /// Reads one record as the text of a JSON object. `trashed` says whether a trashed one counts.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`]; [`StoreError::NotFound`] where there is none that the caller may read.
+    pub fn record_get(
+        &self,
+        caller: &Caller,
+        model: &str,
+        id: &str,
+        trashed: Trashed,
+    ) -> Result<String, StoreError> {
+        require(caller, AccessLevel::Read, "read records")?;
+        self.read(|connection, snapshot| {
+            let layout = snapshot.layout(model)?;
+            let table = table_name(&layout.model().name);
+            let table = TableRef { table: &table, only: None };
+            query::get(connection, table, &layout, Some(caller), id, trashed)?
+                .ok_or_else(|| StoreError::record_not_found(id))
+        })
+    }
+
+    /// Creates records from the texts of JSON objects, all or none, and answers the whole records in order.
+    /// With `upsert` a record whose id exists is updated by what its object names. `access_*` are ignored where
+    /// the caller's level is below full.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`], [`StoreError::ModelProtected`] where the model is frozen,
+    /// [`StoreError::Invalid`] with every fault (`line` is the place in `bodies`, from 1),
+    /// [`StoreError::Conflict`] where an id or a unique value is there already, [`StoreError::Forbidden`] where
+    /// an upsert meets a record that the caller may not change.
+    pub fn records_create(
+        &self,
+        caller: &Caller,
+        model: &str,
+        bodies: &[&str],
+        upsert: bool,
+        now_micros: i64,
+        ids: &dyn IdSource,
+    ) -> Result<Vec<String>, StoreError> {
+        require(caller, AccessLevel::Edit, "create records")?;
+        let conflict = if upsert { Conflict::Update } else { Conflict::Fail };
+        self.write(|connection, snapshot| {
+            let layout = snapshot.layout(model)?;
+            let mut recorder = Recorder::new(&layout, caller, conflict, now_micros)?;
+            let make_id = || ids.record_id();
+            for (line, body) in (1..).zip(bodies) {
+                recorder.add(connection, body, line, &make_id)?;
+            }
+            let ids = recorder.finish(connection)?;
+            read_back(connection, &layout, &ids)
+        })
+    }
+
+    /// Changes records, all or none, and answers the whole records in order. Each patch is the text of a JSON
+    /// object with the fields to change; its id comes beside it (from the path) or in it. Absent fields keep
+    /// their values, `null` clears. Trashed records can be changed too, and so taken back.
+    ///
+    /// # Errors
+    /// As [`Tenant::records_create`]; [`StoreError::NotFound`] where a record is not there for the caller,
+    /// [`StoreError::Forbidden`] where the caller may read it but not change it.
+    pub fn records_update(
+        &self,
+        caller: &Caller,
+        model: &str,
+        patches: &[(Option<&str>, &str)],
+        now_micros: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        require(caller, AccessLevel::Edit, "change records")?;
+        self.write(|connection, snapshot| {
+            let layout = snapshot.layout(model)?;
+            let mut recorder = Recorder::new(&layout, caller, Conflict::Update, now_micros)?.only_existing();
+            for (line, (id, body)) in (1..).zip(patches) {
+                match with_id(*id, body, line) {
+                    Ok(body) => recorder.add(connection, &body, line, &String::new)?,
+                    Err(fault) => recorder.fault(fault),
+                }
+            }
+            let ids = recorder.finish(connection)?;
+            read_back(connection, &layout, &ids)
+        })
+    }
+
+    /// Trashes records, or removes them for good, all or none, and answers them as they were left. Trashing a
+    /// trashed record changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`], [`StoreError::ModelProtected`] where the model is frozen or immutable,
+    /// [`StoreError::NotFound`], [`StoreError::Forbidden`].
+    pub fn records_delete(
+        &self,
+        caller: &Caller,
+        model: &str,
+        ids: &[String],
+        permanent: bool,
+        now_micros: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        require(caller, AccessLevel::Full, "delete records")?;
+        self.write(|connection, snapshot| {
+            let layout = snapshot.layout(model)?;
+            require_removable(&layout)?;
+            require_full(connection, &layout, caller, ids)?;
+            if permanent {
+                let records = read_back(connection, &layout, ids)?;
+                remove(connection, &layout, ids)?;
+                Ok(records)
+            } else {
+                trash(connection, &layout, ids, now_micros)?;
+                read_back(connection, &layout, ids)
+            }
+        })
+    }
+}
+
+fn require_removable(layout: &Layout) -> Result<(), StoreError> {
+    let model = layout.model();
+    let why = match (model.frozen, model.immutable) {
+        (true, _) => "it is frozen",
+        (false, true) => "its records are immutable",
+        (false, false) => return Ok(()),
+    };
+    Err(StoreError::ModelProtected { model: model.name.to_string(), why })
+}
+
+fn require_full(
+    connection: &mut SqliteConnection,
+    layout: &Layout,
+    caller: &Caller,
+    ids: &[String],
+) -> Result<(), StoreError> {
+    let failed = |error| StoreError::from_diesel("reading records", error);
+    let existing = writer::cells_by_id(connection, layout, ids.iter().map(String::as_str), &ACCESS_COLUMNS)
+        .map_err(failed)?;
+    ids.iter().try_for_each(|id| require_record(caller, id, existing.get(id.as_str()), AccessLevel::Full))
+}
+
+fn remove(connection: &mut SqliteConnection, layout: &Layout, ids: &[String]) -> Result<(), StoreError> {
+    let mut statement = Statement::once(format!("DELETE FROM {}", table_name(&layout.model().name)));
+    writer::push_ids(ids.iter().map(String::as_str), &mut statement);
+    statement.run(connection).map(drop).map_err(|error| StoreError::from_diesel("removing records", error))
+}
+
+fn trash(
+    connection: &mut SqliteConnection,
+    layout: &Layout,
+    ids: &[String],
+    now_micros: i64,
+) -> Result<(), StoreError> {
+    let mut statement =
+        Statement::once(format!("UPDATE {} SET \"trashed_at\" = ", table_name(&layout.model().name)));
+    statement.int(now_micros).sql(", \"updated_at\" = ").int(now_micros);
+    writer::push_ids(ids.iter().map(String::as_str), &mut statement);
+    statement.sql(" AND \"trashed_at\" IS NULL");
+    statement.run(connection).map(drop).map_err(|error| StoreError::from_diesel("trashing records", error))
+}
+
+/// The records as they are now, in the order of `ids`.
+fn read_back(
+    connection: &mut SqliteConnection,
+    layout: &Layout,
+    ids: &[String],
+) -> Result<Vec<String>, StoreError> {
+    let table = table_name(&layout.model().name);
+    let table = TableRef { table: &table, only: None };
+    let records: HashMap<_, _> = query::by_ids(connection, table, layout, ids)?;
+    Ok(ids.iter().filter_map(|id| records.get(id).cloned()).collect())
+}

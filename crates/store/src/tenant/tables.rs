@@ -1,0 +1,170 @@
+//! Changes of definitions together with the tables behind them, inside the caller's transaction.
+//!
+//! The Describe API and restores both come through here, so that a model is made in one way only.
+
+use diesel::SqliteConnection;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use reinstate_describe::ddl::{self, Dialect, quote};
+use reinstate_describe::definition::DefinitionFault;
+use reinstate_describe::{CellValue, Field, Model, Name};
+
+use super::catalog;
+use crate::error::StoreError;
+use crate::sqlite::statement::Statement;
+
+/// Columns that SQLite gives a table at most, as it is built by default.
+const COLUMNS_MAX: usize = 2_000;
+
+/// Columns of a model's table that are no fields: the system columns and the row number.
+const COLUMNS_OF_OUR_OWN: usize = reinstate_describe::system::SYSTEM_COLUMNS.len() + 1;
+
+/// The quoted table of a model.
+pub(super) fn table_name(model: &Name) -> String {
+    ddl::table_name(Dialect::Sqlite, model)
+}
+
+/// Creates a model: definition, table, indexes.
+pub(super) fn model_create(connection: &mut SqliteConnection, model: &Model) -> Result<(), StoreError> {
+    check_columns(&model.name, model.fields.len())?;
+    catalog::model_insert(connection, model)?;
+    define(connection, &ddl::create_table(Dialect::Sqlite, model))?;
+    define_all(connection, &ddl::create_indexes(Dialect::Sqlite, model))
+}
+
+/// Removes a model: definition, table, records.
+pub(super) fn model_drop(connection: &mut SqliteConnection, model: &Name) -> Result<(), StoreError> {
+    catalog::model_remove(connection, model)?;
+    define(connection, &ddl::drop_table(Dialect::Sqlite, model))
+}
+
+/// Adds fields to a model that has `existing` of them; its records get their default values.
+pub(super) fn fields_add(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    existing: usize,
+    fields: &[Field],
+) -> Result<(), StoreError> {
+    check_columns(model, existing + fields.len())?;
+    catalog::fields_insert(connection, model, fields)?;
+    for field in fields {
+        define(connection, &ddl::add_column(Dialect::Sqlite, model, field))?;
+    }
+    fill_defaults(connection, model, fields)?;
+    for field in fields {
+        indexes_create(connection, model, field)?;
+    }
+    Ok(())
+}
+
+/// Makes the indexes that a field asks for.
+pub(super) fn indexes_create(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    field: &Field,
+) -> Result<(), StoreError> {
+    if let Some(sql) = ddl::create_index(Dialect::Sqlite, model, field) {
+        Statement::once(sql).run(connection).map_err(|error| match error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => StoreError::Conflict {
+                message: format!(
+                    "field '{}' of model '{model}' cannot be unique: records share a value",
+                    field.name
+                ),
+            },
+            error => definition_failed(error),
+        })?;
+    }
+    Ok(())
+}
+
+/// Drops the indexes of a field.
+pub(super) fn indexes_drop(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    field: &Name,
+) -> Result<(), StoreError> {
+    define_all(connection, &ddl::drop_indexes(Dialect::Sqlite, model, field))
+}
+
+/// Removes a field: definition, indexes, column with its values.
+pub(super) fn field_drop(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    field: &Name,
+) -> Result<(), StoreError> {
+    catalog::field_remove(connection, model, field)?;
+    indexes_drop(connection, model, field)?;
+    define(connection, &ddl::drop_column(Dialect::Sqlite, model, field))
+}
+
+/// Whether a model holds any record.
+pub(super) fn has_records(connection: &mut SqliteConnection, model: &Name) -> Result<bool, StoreError> {
+    exists(connection, &format!("SELECT EXISTS (SELECT 1 FROM {})", table_name(model)))
+}
+
+/// Whether any record of a model has an access list that is not empty.
+pub(super) fn is_restricted(connection: &mut SqliteConnection, model: &Name) -> Result<bool, StoreError> {
+    let lists = ["access_read", "access_edit", "access_full", "access_deny"];
+    let used = lists.map(|list| format!("(\"{list}\" IS NOT NULL AND \"{list}\" <> '[]')")).join(" OR ");
+    exists(connection, &format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {used})", table_name(model)))
+}
+
+fn exists(connection: &mut SqliteConnection, sql: &str) -> Result<bool, StoreError> {
+    let failed = |error| StoreError::from_diesel("looking for records", error);
+    Ok(Statement::once(sql).number(connection).map_err(failed)? != 0)
+}
+
+fn fill_defaults(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    fields: &[Field],
+) -> Result<(), StoreError> {
+    let mut statement = Statement::once(format!("UPDATE {} SET ", table_name(model)));
+    for field in fields {
+        if let Some(value) = default_value(model, field)? {
+            statement.sql(if statement.bind_count() == 0 { "" } else { ", " });
+            statement.sql(&quote(&field.name)).sql(" = ").bind(value);
+        }
+    }
+    if statement.bind_count() > 0 {
+        let failed = |error| StoreError::from_diesel("giving records a default value", error);
+        statement.run(connection).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The default value of a field as its cells hold it.
+fn default_value(model: &Name, field: &Field) -> Result<Option<CellValue>, StoreError> {
+    reinstate_describe::value::default_value(field).map_err(|fault| {
+        StoreError::DefinitionInvalid(vec![DefinitionFault {
+            field: field.name.to_string(),
+            rule: "value",
+            message: format!("the default value of field '{}' of model '{model}' {fault}", field.name),
+        }])
+    })
+}
+
+fn check_columns(model: &Name, fields: usize) -> Result<(), StoreError> {
+    let fields_max = COLUMNS_MAX - COLUMNS_OF_OUR_OWN;
+    if fields <= fields_max {
+        return Ok(());
+    }
+    Err(StoreError::DefinitionInvalid(vec![DefinitionFault {
+        field: "fields".to_owned(),
+        rule: "range",
+        message: format!(
+            "model '{model}' would have {fields} fields; the database takes {fields_max} at most"
+        ),
+    }]))
+}
+
+fn define_all(connection: &mut SqliteConnection, statements: &[String]) -> Result<(), StoreError> {
+    statements.iter().try_for_each(|sql| define(connection, sql))
+}
+
+fn define(connection: &mut SqliteConnection, sql: &str) -> Result<(), StoreError> {
+    Statement::once(sql).run(connection).map(drop).map_err(definition_failed)
+}
+
+fn definition_failed(error: DieselError) -> StoreError {
+    StoreError::from_diesel("changing a table", error)
+}

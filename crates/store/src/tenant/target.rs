@@ -1,0 +1,153 @@
+//! One tenant's file opened for one run: the engine's [`Target`] on SQLite.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use reinstate_describe::{Batch, Catalog, Field, Model, Name};
+use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
+
+use super::tables::table_name;
+use super::writer::{Writer, records_find};
+use super::{RunToken, catalog, marks, tables};
+use crate::error::{StoreError, is_busy};
+use crate::sqlite::connection::{self, RESTORE_CACHE_KIB};
+use crate::sqlite::statement::Statement;
+
+/// How long one attempt at the write lock waits before the run is asked whether it should stop: a cancel is
+/// noticed well within its 250 ms.
+const ATTEMPT_MS: u32 = 50;
+
+/// One tenant's data opened for one run inside one transaction; dropping it takes everything back. Readers of
+/// the tenant go on reading the state before, its tables included.
+pub struct SqliteTarget {
+    connection: SqliteConnection,
+    writer: Writer,
+    is_open: bool,
+}
+
+impl SqliteTarget {
+    /// Opens a connection of its own and takes the write lock, waiting for other writers up to `wait_ms`.
+    pub(super) fn begin(
+        file: &Path,
+        wait_ms: u32,
+        run: RunToken<'_>,
+        cancellation: &Cancellation,
+    ) -> Result<Self, TargetError> {
+        let unavailable =
+            |error: &dyn std::fmt::Display| TargetError::Unavailable { message: error.to_string() };
+        let mut connection =
+            connection::open(file, ATTEMPT_MS, RESTORE_CACHE_KIB).map_err(|error| unavailable(&error))?;
+        // One commit a run: make it durable at once instead of with the next checkpoint.
+        connection
+            .batch_execute("PRAGMA synchronous = FULL")
+            .map_err(|error| failed("opening the tenant's data", error))?;
+        let deadline = Instant::now() + Duration::from_millis(u64::from(wait_ms));
+        loop {
+            if cancellation.stopped().is_some() {
+                return Err(TargetError::Stopped);
+            }
+            match connection.batch_execute("BEGIN IMMEDIATE") {
+                Ok(()) => break,
+                Err(error) if is_busy(&error) && Instant::now() < deadline => {}
+                Err(error) => return Err(failed("waiting for the tenant's data", error)),
+            }
+        }
+        let mut target = Self { connection, writer: Writer::default(), is_open: true };
+        match marks::read(&mut target.connection, run.run_id).map_err(from_store)? {
+            Some(_) => Err(TargetError::AlreadyApplied),
+            None => Ok(target),
+        }
+    }
+}
+
+impl Target for SqliteTarget {
+    fn catalog(&mut self) -> Result<Catalog, TargetError> {
+        catalog::read(&mut self.connection).map_err(from_store)
+    }
+
+    fn model_create(&mut self, model: &Model) -> Result<(), TargetError> {
+        tables::model_create(&mut self.connection, model).map_err(from_store)?;
+        self.writer.model_emptied(&model.name);
+        Ok(())
+    }
+
+    fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError> {
+        let existing = catalog::field_count(&mut self.connection, model).map_err(from_store)?;
+        tables::fields_add(&mut self.connection, model, existing, fields).map_err(from_store)
+    }
+
+    fn model_has_records(&mut self, model: &Name) -> Result<bool, TargetError> {
+        tables::has_records(&mut self.connection, model).map_err(from_store)
+    }
+
+    fn model_is_restricted(&mut self, model: &Name) -> Result<bool, TargetError> {
+        tables::is_restricted(&mut self.connection, model).map_err(from_store)
+    }
+
+    fn records_clear(&mut self, model: &Name) -> Result<u64, TargetError> {
+        // Without a condition SQLite drops whole pages, and still counts the rows.
+        let removed = Statement::once(format!("DELETE FROM {}", table_name(model)))
+            .run(&mut self.connection)
+            .map_err(|error| failed("emptying a model", error))?;
+        self.writer.model_emptied(model);
+        Ok(removed as u64)
+    }
+
+    fn records_find(&mut self, batch: &Batch, columns: &[usize]) -> Result<Existing, TargetError> {
+        records_find(&mut self.connection, batch, columns).map_err(|error| failed("reading records", error))
+    }
+
+    fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {
+        self.writer
+            .write(&mut self.connection, batch, conflict)
+            .map_err(|error| failed("writing records", error))
+    }
+
+    fn commit(mut self: Box<Self>, mark: &RunMark) -> Result<(), TargetError> {
+        marks::insert(&mut self.connection, mark).map_err(|error| match error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => TargetError::AlreadyApplied,
+            error => failed("writing the mark of the run", error),
+        })?;
+        self.connection.batch_execute("COMMIT").map_err(|error| failed("committing", error))?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl Drop for SqliteTarget {
+    fn drop(&mut self) {
+        if self.is_open {
+            // Closing the connection takes everything back as well; this only says so earlier.
+            if let Err(error) = self.connection.batch_execute("ROLLBACK") {
+                tracing::debug!(%error, "the transaction had ended by itself");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for SqliteTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteTarget").field("is_open", &self.is_open).finish_non_exhaustive()
+    }
+}
+
+fn failed(doing: &'static str, error: DieselError) -> TargetError {
+    from_store(StoreError::from_diesel(doing, error))
+}
+
+fn from_store(error: StoreError) -> TargetError {
+    match error {
+        StoreError::Unavailable { message } => TargetError::Unavailable { message },
+        StoreError::Database { doing, source } => {
+            TargetError::Failed { doing: doing.to_owned(), message: source.to_string() }
+        }
+        StoreError::DefinitionInvalid(faults) => TargetError::Failed {
+            doing: "changing a model".to_owned(),
+            message: faults.first().map(|fault| fault.message.clone()).unwrap_or_default(),
+        },
+        error => TargetError::Failed { doing: "changing a model".to_owned(), message: error.to_string() },
+    }
+}
