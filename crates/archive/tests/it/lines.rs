@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use proptest::prelude::*;
 use reinstate_archive::{Archive, ArchiveError, Limits};
 
 use crate::forge::{Entry, zip};
@@ -156,4 +157,34 @@ fn verifying_counts_records_without_looking_at_their_text() {
     let mut archive = Archive::open(Cursor::new(bytes), Limits::default()).unwrap();
     assert_eq!(archive.verify_entry("a.jsonl").unwrap().records, Some(3));
     assert_eq!(archive.verify_entry("x.txt").unwrap().records, None);
+}
+
+/// Numbers and bytes of the lines that aren't blank, by the book and without a buffer.
+fn naive_lines(content: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
+    (1..)
+        .zip(content.split(|byte| *byte == b'\n'))
+        .map(|(number, line)| (number, line.strip_suffix(b"\r").unwrap_or(line).to_vec()))
+        .filter(|(_, line)| !line.trim_ascii().is_empty())
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lines_are_those_of_a_naive_splitter(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                Just("\n"), Just("\r\n"), Just("\r"), Just(" "), Just("\u{feff}"), Just("x"), Just("{\"é\":1}"),
+            ],
+            0..60,
+        ),
+    ) {
+        let content = pieces.concat();
+        let expected = naive_lines(content.as_bytes());
+        let read = lines_of(zip([Entry::stored("a.jsonl", content.as_bytes())]), "a.jsonl").unwrap();
+        let read: Vec<_> = read.into_iter().map(|(number, text)| (number, text.into_bytes())).collect();
+        prop_assert_eq!(read, expected);
+    }
 }
