@@ -1,8 +1,240 @@
-//! .
-use reinstate_store::control::ClaimedRun;
+//! One run in the hands of a worker: from its claim to the moment it lets go.
+//!
+//! The engine works on the worker's thread; a watcher and a recorder work beside it. Whatever happens, a panic
+//! included, the run ends, goes back into the queue, or belongs to another worker.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use reinstate_archive::Archive;
+use reinstate_engine::{
+    Cancellation, Counters, Environment, FailureKind, Gate, LogEntry, RestoreError, RestoreFailure,
+    RestoreRequest, Stop, TargetError, restore,
+};
+use reinstate_store::control::{ClaimedRun, RunRecord};
+use reinstate_store::{RunToken, SqliteTarget, StoreError, Tenant, TenantId};
+
+use crate::error::JobsError;
 use crate::jobs::Inner;
+use crate::latch::Latch;
+use crate::outcome::{Failure, Outcome};
+use crate::recorder::{Recorder, RecorderEvents};
+use crate::restores::{ImportOptions, caller_from_json};
+use crate::{settlement, watcher};
 
-pub(crate) fn execute(_inner: &Inner, _claimed: &ClaimedRun) {
-    todo!()
+/// Carries a claimed run out.
+pub(crate) fn execute(inner: &Inner, claimed: &ClaimedRun) {
+    let run = &claimed.run;
+    let span = tracing::info_span!("run", run_id = run.id, tenant = run.tenant, attempt = run.attempt);
+    let _entered = span.enter();
+    let _busy = inner.statistics.busy();
+    let running = inner.running(&run.id);
+    tracing::info!(restore_id = run.restore_id, "taking up a run");
+    match TenantId::new(&run.tenant) {
+        Ok(tenant) => accompany(inner, &tenant, claimed, &running.cancellation),
+        // Only a database that somebody else wrote to can say so; the lease ends and attempts run out.
+        Err(error) => tracing::error!(%error, "the run has no tenant"),
+    }
+}
+
+/// Works on the run with a watcher and a recorder beside it.
+fn accompany(inner: &Inner, tenant: &TenantId, claimed: &ClaimedRun, cancellation: &Cancellation) {
+    let run = &claimed.run;
+    let recorder = Recorder::new(inner, tenant, run);
+    let done = Latch::default();
+    let span = tracing::Span::current();
+    thread::scope(|scope| {
+        let watcher = thread::Builder::new().name("run-watcher".to_owned()).spawn_scoped(scope, || {
+            let _entered = span.enter();
+            watcher::watch(inner, run, cancellation, &done);
+        });
+        let writer = thread::Builder::new().name("run-recorder".to_owned()).spawn_scoped(scope, || {
+            let _entered = span.enter();
+            recorder.write(cancellation);
+        });
+        let mut gate = CommitGate { inner, run, cancellation, passed: false, failure: None };
+        let outcome = match (&watcher, &writer) {
+            (Ok(_), Ok(_)) => guarded(inner, tenant, claimed, cancellation, &recorder, &mut gate),
+            (Err(error), _) | (_, Err(error)) => Outcome::unavailable(format!("no thread: {error}")),
+        };
+        recorder.close();
+        if let Ok(writer) = writer {
+            // A recorder that panicked costs log entries, not the run.
+            let _ = writer.join();
+        }
+        settlement::settle(inner, tenant, run, &recorder, outcome, gate.passed);
+        done.open();
+    });
+}
+
+/// The attempt, with a panic made into an outcome.
+fn guarded(
+    inner: &Inner,
+    tenant: &TenantId,
+    claimed: &ClaimedRun,
+    cancellation: &Cancellation,
+    recorder: &Recorder<'_>,
+    gate: &mut CommitGate<'_>,
+) -> Outcome {
+    let work = AssertUnwindSafe(|| attempt(inner, tenant, claimed, cancellation, recorder, gate));
+    catch_unwind(work).unwrap_or_else(|panic| {
+        let said = panic_text(panic.as_ref());
+        tracing::error!(panic = said, "a run panicked");
+        Outcome::Failed(Box::new(Failure::internal(&format!("panic: {said}"))))
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("unknown")
+}
+
+/// One start of the run.
+fn attempt(
+    inner: &Inner,
+    tenant_id: &TenantId,
+    claimed: &ClaimedRun,
+    cancellation: &Cancellation,
+    recorder: &Recorder<'_>,
+    gate: &mut CommitGate<'_>,
+) -> Outcome {
+    let run = &claimed.run;
+    let tenant = match inner.store.tenants.open(tenant_id) {
+        Ok(tenant) => tenant,
+        Err(error) => return Outcome::of_store(&error),
+    };
+    let target = match open_target(&tenant, run, cancellation) {
+        Ok(target) => target,
+        Err(outcome) => return outcome,
+    };
+    if claimed.exhausted {
+        return Outcome::Failed(Box::new(Failure::interrupted(run.attempt)));
+    }
+    if let Err(outcome) = take_back_leave(inner, run) {
+        return outcome;
+    }
+    let request = match request(run) {
+        Some(request) => request,
+        None => return Outcome::Failed(Box::new(Failure::internal("the run's snapshot cannot be read"))),
+    };
+    let archive = match open_archive(inner, run) {
+        Ok(archive) => archive,
+        Err(outcome) => return outcome,
+    };
+    let mut events = RecorderEvents(recorder);
+    let environment = Environment {
+        clock: inner.clock.as_ref(),
+        ids: inner.ids.as_ref(),
+        events: &mut events,
+        cancellation,
+        gate,
+    };
+    match restore(archive, &request, Box::new(target), environment) {
+        Ok(counters) => Outcome::Completed(counters),
+        Err(failure) => of_failure(failure, gate),
+    }
+}
+
+/// Opens the tenant's data with its write lock. From here on no other worker can apply the run.
+fn open_target(
+    tenant: &Tenant,
+    run: &RunRecord,
+    cancellation: &Cancellation,
+) -> Result<SqliteTarget, Outcome> {
+    let token = RunToken { run_id: &run.id, fence: run.fence };
+    tenant.target(token, cancellation).map_err(|error| match error {
+        TargetError::AlreadyApplied => Outcome::AlreadyApplied,
+        TargetError::Unavailable { message } => Outcome::unavailable(message),
+        TargetError::Stopped => Outcome::stopped(cancellation, Counters::default()),
+        TargetError::Failed { .. } => {
+            Outcome::Failed(Box::new(Failure::of_error(&RestoreError::Target(error), Counters::default())))
+        }
+    })
+}
+
+/// An earlier worker had leave to commit and did not: the run may be cancelled again.
+fn take_back_leave(inner: &Inner, run: &RunRecord) -> Result<(), Outcome> {
+    if !run.committing {
+        return Ok(());
+    }
+    match inner.store.control.run_commit_clear(&run.id, run.fence, inner.clock.now_micros()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Outcome::Stopped(Stop::LeaseLost, Counters::default())),
+        Err(error) => Err(Outcome::of_store(&error)),
+    }
+}
+
+fn request(run: &RunRecord) -> Option<RestoreRequest> {
+    let options = ImportOptions::of_snapshot(&run.config_snapshot)?;
+    Some(RestoreRequest {
+        run_id: run.id.clone(),
+        fence: run.fence,
+        strategy: options.strategy,
+        include: options.include,
+        models: options.models,
+        create_models: options.create_models,
+        caller: caller_from_json(&run.caller)?,
+    })
+}
+
+fn open_archive(inner: &Inner, run: &RunRecord) -> Result<Archive<std::fs::File>, Outcome> {
+    let Some(key) = &run.source_ref else {
+        return Err(Outcome::Failed(Box::new(Failure::source("the restore names no archive"))));
+    };
+    let file = inner.objects.open_read(key).map_err(|error| match error {
+        JobsError::NotFound { message } => Outcome::Failed(Box::new(Failure::source(&message))),
+        error => Outcome::unavailable(error.to_string()),
+    })?;
+    Archive::open(file, inner.settings.limits.clone()).map_err(|error| {
+        Outcome::Failed(Box::new(Failure::of_error(&RestoreError::from(error), Counters::default())))
+    })
+}
+
+fn of_failure(failure: RestoreFailure, gate: &CommitGate<'_>) -> Outcome {
+    let RestoreFailure { error, counters } = failure;
+    if let Some(error) = &gate.failure {
+        return Outcome::Unavailable { message: error.to_string(), counters, nothing_applied: true };
+    }
+    match error.kind() {
+        FailureKind::AlreadyApplied => Outcome::AlreadyApplied,
+        FailureKind::Stopped(stop) => Outcome::Stopped(stop, counters),
+        FailureKind::Unavailable => {
+            Outcome::Unavailable { message: error.to_string(), counters, nothing_applied: true }
+        }
+        FailureKind::Invalid
+        | FailureKind::Forbidden
+        | FailureKind::ModelProtected
+        | FailureKind::Internal => Outcome::Failed(Box::new(Failure::of_error(&error, counters))),
+    }
+}
+
+/// Asks the control plane for leave to commit, once.
+struct CommitGate<'a> {
+    inner: &'a Inner,
+    run: &'a RunRecord,
+    cancellation: &'a Cancellation,
+    passed: bool,
+    failure: Option<StoreError>,
+}
+
+impl Gate for CommitGate<'_> {
+    fn may_commit(&mut self) -> bool {
+        let control = &self.inner.store.control;
+        let (id, fence) = (&self.run.id, self.run.fence);
+        let leave = control.run_commit_begin(id, fence, self.inner.clock.now_micros()).and_then(|given| {
+            if !given {
+                watcher::follow(control.run_state(id, fence)?, self.cancellation);
+            }
+            Ok(given)
+        });
+        match leave {
+            Ok(given) => self.passed = given,
+            Err(error) => self.failure = Some(error),
+        }
+        self.passed
+    }
 }

@@ -1,0 +1,175 @@
+//! The worker's last words about a run: it ended, or it goes back into the queue.
+
+use std::time::Duration;
+
+use reinstate_engine::{Counters, LogEntry, LogLevel, Stop};
+use reinstate_store::control::{Finish, Requeue, RunRecord, RunStatus};
+use reinstate_store::{StoreError, TenantId};
+
+use crate::jobs::Inner;
+use crate::outcome::{Failure, Outcome};
+use crate::recorder::Recorder;
+use crate::restores::ImportOptions;
+
+/// First wait before a run is taken up again whose tenant was not available, in microseconds. Doubles each time.
+const BACKOFF_FIRST_MICROS: i64 = 250_000;
+
+/// Longest such wait, in microseconds.
+const BACKOFF_MAX_MICROS: i64 = 30_000_000;
+
+/// How often a run is put back because something was not available: with the waits above for about a quarter of
+/// an hour, each look at the tenant not counted.
+const POSTPONED_MAX: i64 = 40;
+
+/// How often a worker tries to say its last words.
+const TRIES_MAX: usize = 20;
+
+/// Wait between two such tries.
+const TRY_WAIT: Duration = Duration::from_millis(500);
+
+/// Writes down what became of a run and lets go of it. `passed` says whether it had leave to commit: then the
+/// tenant's data tells whether it did.
+pub(crate) fn settle(
+    inner: &Inner,
+    tenant: &TenantId,
+    run: &RunRecord,
+    recorder: &Recorder<'_>,
+    outcome: Outcome,
+    passed: bool,
+) {
+    match resolve(inner, tenant, run, outcome, passed) {
+        Outcome::Completed(counters) => finish(inner, run, recorder, RunStatus::Completed, counters, None),
+        Outcome::Failed(failure) => fail(inner, run, recorder, &failure),
+        Outcome::Stopped(Stop::Cancelled, counters) => {
+            log(recorder, LogLevel::Info, "Cancelled; nothing was applied".to_owned());
+            finish(inner, run, recorder, RunStatus::Cancelled, counters, None);
+        }
+        Outcome::Stopped(Stop::Shutdown, _) => {
+            log(recorder, LogLevel::Info, "Put back into the queue: the server is stopping".to_owned());
+            requeue(inner, run, recorder, Requeue { not_before: 0, nothing_applied: true });
+        }
+        Outcome::Stopped(Stop::LeaseLost, _) => tracing::warn!("the run went to another worker"),
+        Outcome::Unavailable { message, nothing_applied, .. } => {
+            postpone(inner, run, recorder, &message, nothing_applied);
+        }
+        // Resolved above.
+        Outcome::AlreadyApplied => {}
+    }
+}
+
+/// Looks at the tenant's data where only that tells whether the run was applied.
+fn resolve(inner: &Inner, tenant: &TenantId, run: &RunRecord, outcome: Outcome, passed: bool) -> Outcome {
+    let applied_before = matches!(outcome, Outcome::AlreadyApplied);
+    if matches!(outcome, Outcome::Completed(_)) || !(passed || applied_before) {
+        return outcome;
+    }
+    let mark = persist(inner, || inner.store.tenants.open(tenant)?.run_mark(&run.id));
+    match mark {
+        Ok(Some(mark)) => Outcome::Completed(mark.counters),
+        Ok(None) if applied_before => {
+            Outcome::Failed(Box::new(Failure::internal("the mark of the run is gone again")))
+        }
+        Ok(None) => outcome,
+        // Not known: whoever takes the run up next will see.
+        Err(error) => Outcome::unavailable(error.to_string()),
+    }
+}
+
+fn fail(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, failure: &Failure) {
+    recorder.log(LogEntry {
+        level: LogLevel::Error,
+        phase: failure.phase.unwrap_or_else(|| recorder.phase()),
+        model_name: failure.model.clone(),
+        record_id: failure.record_id.clone(),
+        message: failure.sentence.clone(),
+        detail: None,
+    });
+    finish(inner, run, recorder, RunStatus::Failed, failure.counters, Some(failure));
+}
+
+fn finish(
+    inner: &Inner,
+    run: &RunRecord,
+    recorder: &Recorder<'_>,
+    status: RunStatus,
+    counters: Counters,
+    failure: Option<&Failure>,
+) {
+    recorder.write_rest();
+    let finish = Finish {
+        status,
+        counters,
+        progress: recorder.last_progress(),
+        error: failure.map(|failure| failure.sentence.clone()),
+        error_detail: failure.map(|failure| failure.detail.clone()),
+    };
+    let written = persist(inner, || {
+        inner.store.control.run_finish(&run.id, run.fence, &finish, inner.clock.now_micros())
+    });
+    match written {
+        Ok(true) => {
+            if let Some(options) = ImportOptions::of_snapshot(&run.config_snapshot) {
+                inner.statistics.ended(status, options.strategy, &counters);
+            }
+            tracing::info!(%status, ?counters, detail = finish.error_detail, "the run ended");
+        }
+        Ok(false) => tracing::warn!(%status, "the run went to another worker before it ended here"),
+        Err(error) => report_unwritten(&error),
+    }
+}
+
+fn postpone(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, message: &str, nothing_applied: bool) {
+    // Claims that do not count as attempts were put back.
+    let postponed = run.fence.saturating_sub(i64::from(run.attempt)).max(0);
+    // While an earlier worker may still be committing, nobody can say that the run failed.
+    if postponed >= POSTPONED_MAX && (nothing_applied || !run.committing) {
+        return fail(inner, run, recorder, &Failure::unavailable(message));
+    }
+    let doubled = BACKOFF_FIRST_MICROS.checked_shl(u32::try_from(postponed).unwrap_or(u32::MAX).min(16));
+    let wait = doubled.unwrap_or(BACKOFF_MAX_MICROS).min(BACKOFF_MAX_MICROS);
+    log(recorder, LogLevel::Warn, format!("Put back into the queue: {message}"));
+    let not_before = inner.clock.now_micros().saturating_add(wait);
+    requeue(inner, run, recorder, Requeue { not_before, nothing_applied });
+}
+
+fn requeue(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, requeue: Requeue) {
+    recorder.write_rest();
+    let written = persist(inner, || {
+        inner.store.control.run_requeue(&run.id, run.fence, requeue, inner.clock.now_micros())
+    });
+    match written {
+        Ok(true) => tracing::info!("the run went back into the queue"),
+        Ok(false) => tracing::warn!("the run went to another worker before it was put back"),
+        Err(error) => report_unwritten(&error),
+    }
+}
+
+fn log(recorder: &Recorder<'_>, level: LogLevel, message: String) {
+    recorder.log(LogEntry {
+        level,
+        phase: recorder.phase(),
+        model_name: None,
+        record_id: None,
+        message,
+        detail: None,
+    });
+}
+
+fn report_unwritten(error: &StoreError) {
+    tracing::error!(%error, "could not write down what became of the run; it is taken up when its lease ends");
+}
+
+/// Tries again while the database is only busy.
+fn persist<T>(inner: &Inner, work: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut tries = 1;
+    loop {
+        match work() {
+            Err(StoreError::Unavailable { message }) if tries < TRIES_MAX => {
+                tracing::warn!(message, tries, "the database is busy; trying again");
+                inner.signal.pause_through_stop(TRY_WAIT);
+                tries += 1;
+            }
+            result => return result,
+        }
+    }
+}
