@@ -24,9 +24,7 @@ impl DataLock {
         let file = File::create(dir.join(LOCK_FILE)).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => {
-                Err(JobsError::DataDirBusy { dir: dir.display().to_string() })
-            }
+            Err(TryLockError::WouldBlock) => Err(JobsError::DataDirBusy { dir: dir.display().to_string() }),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }

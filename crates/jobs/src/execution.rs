@@ -9,8 +9,8 @@ use std::thread;
 
 use reinstate_archive::Archive;
 use reinstate_engine::{
-    Cancellation, Counters, Environment, FailureKind, Gate, LogEntry, RestoreError, RestoreFailure,
-    RestoreRequest, Stop, TargetError, restore,
+    Cancellation, Counters, Environment, FailureKind, Gate, RestoreError, RestoreFailure, RestoreRequest,
+    Stop, TargetError, restore,
 };
 use reinstate_store::control::{ClaimedRun, RunRecord};
 use reinstate_store::{RunToken, SqliteTarget, StoreError, Tenant, TenantId};
@@ -197,13 +197,13 @@ fn open_archive(inner: &Inner, run: &RunRecord) -> Result<Archive<std::fs::File>
 fn of_failure(failure: RestoreFailure, gate: &CommitGate<'_>) -> Outcome {
     let RestoreFailure { error, counters } = failure;
     if let Some(error) = &gate.failure {
-        return Outcome::Unavailable { message: error.to_string(), counters, nothing_applied: true };
+        return Outcome::Unavailable { message: error.to_string(), nothing_applied: true };
     }
     match error.kind() {
         FailureKind::AlreadyApplied => Outcome::AlreadyApplied,
         FailureKind::Stopped(stop) => Outcome::Stopped(stop, counters),
         FailureKind::Unavailable => {
-            Outcome::Unavailable { message: error.to_string(), counters, nothing_applied: true }
+            Outcome::Unavailable { message: error.to_string(), nothing_applied: true }
         }
         FailureKind::Invalid
         | FailureKind::Forbidden

@@ -142,7 +142,9 @@ fn children(dir: &FilePath) -> Result<Vec<PathBuf>, JobsError> {
     let failed = |error: std::io::Error| JobsError::storage("listing objects", error);
     match std::fs::read_dir(dir) {
         Ok(entries) => entries.map(|entry| Ok(entry.map_err(failed)?.path())).collect(),
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
             Ok(Vec::new())
         }
         Err(error) => Err(failed(error)),
@@ -179,10 +181,7 @@ impl ObjectWriter {
     /// [`JobsError::Storage`]; then there is no object.
     pub async fn finish(mut self) -> Result<u64, JobsError> {
         self.flush().await?;
-        self.upload
-            .complete()
-            .await
-            .map_err(|error| JobsError::storage("finishing an object", error))?;
+        self.upload.complete().await.map_err(|error| JobsError::storage("finishing an object", error))?;
         Ok(self.bytes_written)
     }
 

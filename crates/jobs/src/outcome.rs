@@ -18,8 +18,6 @@ pub(crate) enum Outcome {
     Unavailable {
         /// What.
         message: String,
-        /// How far it got.
-        counters: Counters,
         /// It is known that no start of the run was applied.
         nothing_applied: bool,
     },
@@ -45,7 +43,7 @@ pub(crate) struct Failure {
 impl Outcome {
     /// Something is missing, and nothing is known about earlier starts.
     pub(crate) fn unavailable(message: String) -> Self {
-        Self::Unavailable { message, counters: Counters::default(), nothing_applied: false }
+        Self::Unavailable { message, nothing_applied: false }
     }
 
     /// It stopped as it was asked to.
@@ -95,7 +93,11 @@ impl Failure {
 
     /// What was missing did not come back.
     pub(crate) fn unavailable(what: &str) -> Self {
-        Self::plain("The tenant's data stayed unavailable for too long; try again later", "SERVICE_UNAVAILABLE", what)
+        Self::plain(
+            "The tenant's data stayed unavailable for too long; try again later",
+            "SERVICE_UNAVAILABLE",
+            what,
+        )
     }
 
     fn plain(sentence: &str, code: &str, what: &str) -> Self {

@@ -9,8 +9,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reinstate_engine::{Cancellation, Event, Events, LogEntry, LogPhase, Progress, ProgressPhase, Stop};
-use reinstate_store::{StoreError, TenantId};
 use reinstate_store::control::{LogRow, RunProgress, RunRecord};
+use reinstate_store::{StoreError, TenantId};
 use serde_json::{Value as Json, json};
 
 use crate::ids::prefixed;

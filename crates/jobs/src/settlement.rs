@@ -17,6 +17,9 @@ const BACKOFF_FIRST_MICROS: i64 = 250_000;
 /// Longest such wait, in microseconds.
 const BACKOFF_MAX_MICROS: i64 = 30_000_000;
 
+/// Doublings after which the longest wait is reached for certain.
+const BACKOFF_DOUBLINGS_MAX: i64 = 16;
+
 /// How often a run is put back because something was not available: with the waits above for about a quarter of
 /// an hour, each look at the tenant not counted.
 const POSTPONED_MAX: i64 = 40;
@@ -49,7 +52,7 @@ pub(crate) fn settle(
             requeue(inner, run, recorder, Requeue { not_before: 0, nothing_applied: true });
         }
         Outcome::Stopped(Stop::LeaseLost, _) => tracing::warn!("the run went to another worker"),
-        Outcome::Unavailable { message, nothing_applied, .. } => {
+        Outcome::Unavailable { message, nothing_applied } => {
             postpone(inner, run, recorder, &message, nothing_applied);
         }
         // Resolved above.
@@ -125,8 +128,7 @@ fn postpone(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, message: &s
     if postponed >= POSTPONED_MAX && (nothing_applied || !run.committing) {
         return fail(inner, run, recorder, &Failure::unavailable(message));
     }
-    let doubled = BACKOFF_FIRST_MICROS.checked_shl(u32::try_from(postponed).unwrap_or(u32::MAX).min(16));
-    let wait = doubled.unwrap_or(BACKOFF_MAX_MICROS).min(BACKOFF_MAX_MICROS);
+    let wait = (BACKOFF_FIRST_MICROS << postponed.min(BACKOFF_DOUBLINGS_MAX)).min(BACKOFF_MAX_MICROS);
     log(recorder, LogLevel::Warn, format!("Put back into the queue: {message}"));
     let not_before = inner.clock.now_micros().saturating_add(wait);
     requeue(inner, run, recorder, Requeue { not_before, nothing_applied });

@@ -21,8 +21,7 @@ pub(crate) fn start(inner: &Arc<Inner>) -> impl Iterator<Item = std::io::Result<
 }
 
 fn work(inner: &Inner, name: &str) {
-    let rules =
-        ClaimRules { lease_ms: inner.settings.lease_ms, attempts_max: inner.settings.attempts_max };
+    let rules = ClaimRules { lease_ms: inner.settings.lease_ms, attempts_max: inner.settings.attempts_max };
     let poll = Duration::from_millis(inner.settings.poll_ms);
     loop {
         let seen = inner.signal.wakes();

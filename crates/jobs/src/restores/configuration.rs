@@ -1,11 +1,18 @@
 //! Managing restore configurations.
 
-use reinstate_describe::Caller;
-use reinstate_store::TenantId;
-use serde_json::Value as Json;
+use reinstate_describe::{AccessLevel, Caller, Trashed};
+use reinstate_store::control::NewRestore;
+use reinstate_store::{StoreError, TenantId};
+use serde_json::{Map, Value as Json};
 
-use crate::error::JobsError;
+use super::definition;
+use crate::error::{FieldFault, JobsError};
+use crate::ids::prefixed;
 use crate::jobs::Jobs;
+use crate::sources;
+
+/// The name under which configurations are read.
+const MODEL: &str = "restores";
 
 impl Jobs {
     /// Creates configurations from JSON objects, all or none, and answers each as the text of a JSON object.
@@ -16,40 +23,142 @@ impl Jobs {
     /// [`JobsError::BadRequest`] where `source_ref` names no upload of the tenant; [`JobsError::Store`].
     pub fn restores_create(
         &self,
-        _tenant: &TenantId,
-        _caller: &Caller,
-        _bodies: &[Json],
+        tenant: &TenantId,
+        caller: &Caller,
+        bodies: &[Json],
     ) -> Result<Vec<String>, JobsError> {
-        todo!()
+        allow_managing(caller)?;
+        let mut faults = Vec::new();
+        let mut restores = Vec::with_capacity(bodies.len());
+        for (place, body) in bodies.iter().enumerate() {
+            let mut restore = definition::blank(prefixed("restore", self.ids()), caller.user_id.clone());
+            let found = definition::apply(object(body)?, &mut restore, None);
+            faults.extend(found.into_iter().map(|fault| placed(fault, place, bodies.len())));
+            restores.push(restore);
+        }
+        if !faults.is_empty() {
+            return Err(JobsError::Validation(faults));
+        }
+        for restore in &mut restores {
+            restore.source_ref = self.known_source(tenant, restore)?;
+        }
+        self.store().control.restores_create(tenant, &restores, self.now())?;
+        let ids: Vec<_> = restores.iter().map(|restore| restore.id.as_str()).collect();
+        self.shown(tenant, caller, &ids, Trashed::Exclude)
     }
 
     /// Changes configurations, all or none, and answers each as the text of a JSON object. Each patch is a JSON
     /// object with the keys to change; its id comes beside it (from the path) or in it. Blocks.
     ///
     /// # Errors
-    /// As [`Jobs::restores_create`]; [`reinstate_store::StoreError::NotFound`] where one is missing.
+    /// As [`Jobs::restores_create`]; [`StoreError::NotFound`] where one is missing.
     pub fn restores_update(
         &self,
-        _tenant: &TenantId,
-        _caller: &Caller,
-        _patches: &[(Option<&str>, &Json)],
+        tenant: &TenantId,
+        caller: &Caller,
+        patches: &[(Option<&str>, &Json)],
     ) -> Result<Vec<String>, JobsError> {
-        todo!()
+        allow_managing(caller)?;
+        let mut ids = Vec::with_capacity(patches.len());
+        let mut bodies = Vec::with_capacity(patches.len());
+        for (id, body) in patches {
+            let body = object(body)?;
+            ids.push(id.or_else(|| body.get("id").and_then(Json::as_str)).ok_or_else(id_missing)?);
+            bodies.push(body);
+        }
+        let shown: Vec<Json> = self
+            .shown(tenant, caller, &ids, Trashed::Exclude)?
+            .iter()
+            .map(|text| serde_json::from_str(text).unwrap_or_default())
+            .collect();
+        self.store().control.restores_update(tenant, &ids, self.now(), |place, current| {
+            let mut restore = definition::as_it_is(current);
+            let body = bodies.get(place).copied().unwrap_or(&NO_KEYS);
+            let found = definition::apply(body, &mut restore, shown.get(place));
+            if !found.is_empty() {
+                let faults = found.into_iter().map(|fault| placed(fault, place, patches.len()));
+                return Err(JobsError::Validation(faults.collect()));
+            }
+            // A configuration may outlive its upload and still be renamed.
+            if restore.source_ref != current.source_ref {
+                restore.source_ref = self.known_source(tenant, &restore)?;
+            }
+            Ok(restore)
+        })?;
+        self.shown(tenant, caller, &ids, Trashed::Exclude)
     }
 
     /// Trashes configurations, or removes them for good, all or none, and answers them as they were left. Their
     /// runs and logs stay. Blocks.
     ///
     /// # Errors
-    /// [`JobsError::Forbidden`] below level `full`; [`reinstate_store::StoreError::NotFound`] where one is
-    /// missing, [`reinstate_store::StoreError::Conflict`] while one has an active run.
+    /// [`JobsError::Forbidden`] below level `full`; [`StoreError::NotFound`] where one is missing,
+    /// [`StoreError::Conflict`] while one has an active run.
     pub fn restores_delete(
         &self,
-        _tenant: &TenantId,
-        _caller: &Caller,
-        _ids: &[String],
-        _permanent: bool,
+        tenant: &TenantId,
+        caller: &Caller,
+        ids: &[String],
+        permanent: bool,
     ) -> Result<Vec<String>, JobsError> {
-        todo!()
+        allow_managing(caller)?;
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        let before = self.shown(tenant, caller, &ids, Trashed::Include)?;
+        self.store().control.restores_delete(tenant, &ids, permanent, self.now())?;
+        if permanent { Ok(before) } else { self.shown(tenant, caller, &ids, Trashed::Include) }
     }
+
+    fn shown(
+        &self,
+        tenant: &TenantId,
+        caller: &Caller,
+        ids: &[&str],
+        trashed: Trashed,
+    ) -> Result<Vec<String>, JobsError> {
+        let control = &self.store().control;
+        let read = |id: &&str| control.system_get(tenant, caller, MODEL, id, trashed);
+        Ok(ids.iter().map(read).collect::<Result<_, StoreError>>()?)
+    }
+
+    /// The key of the upload that a configuration names. One answer for everything that is no upload of the
+    /// tenant, so that it tells nothing about what else exists.
+    fn known_source(&self, tenant: &TenantId, restore: &NewRestore) -> Result<Option<String>, JobsError> {
+        let Some(source_ref) = &restore.source_ref else { return Ok(None) };
+        let unknown = || JobsError::BadRequest {
+            message: "source_ref must be what POST /api/restores/uploads answered for an upload that is kept"
+                .to_owned(),
+        };
+        let key = sources::upload_key(self.objects(), tenant, source_ref).ok_or_else(unknown)?;
+        match self.store().control.upload_get(tenant, &key) {
+            Ok(upload) => Ok(Some(upload.object_key)),
+            Err(StoreError::NotFound { .. }) => Err(unknown()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What a patch says that is not there.
+static NO_KEYS: std::sync::LazyLock<Map<String, Json>> = std::sync::LazyLock::new(Map::new);
+
+fn allow_managing(caller: &Caller) -> Result<(), JobsError> {
+    if caller.level >= AccessLevel::Full {
+        return Ok(());
+    }
+    let message = "Managing restores needs access level 'full'".to_owned();
+    Err(JobsError::Forbidden { message })
+}
+
+fn object(body: &Json) -> Result<&Map<String, Json>, JobsError> {
+    body.as_object()
+        .ok_or_else(|| JobsError::BadRequest { message: "A restore must be a JSON object".to_owned() })
+}
+
+fn id_missing() -> JobsError {
+    let message = "id is required and must be a string".to_owned();
+    JobsError::Validation(vec![FieldFault { field: "id".to_owned(), rule: "required", message }])
+}
+
+/// Says which of several objects has the fault.
+fn placed(fault: FieldFault, place: usize, of: usize) -> FieldFault {
+    if of < 2 { fault } else { FieldFault { field: format!("[{place}].{}", fault.field), ..fault } }
 }

@@ -1,1 +1,212 @@
-//! .
+//! A restore configuration as a JSON object: read with every fault at once.
+
+use reinstate_describe::Name;
+use reinstate_describe::system::is_system_column;
+use reinstate_engine::Strategy;
+use reinstate_store::control::{NewRestore, RestoreRecord};
+use serde_json::{Map, Value as Json};
+
+use super::execution::NAME_CHARS_MAX;
+use super::options::{DATA, DESCRIBE, shown, strategies};
+use crate::error::FieldFault;
+
+/// Longest description, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 10_000;
+
+/// Models that one configuration may list.
+const MODELS_MAX: usize = 10_000;
+
+/// The one kind of source that there is so far.
+pub(super) const SOURCE_UPLOAD: &str = "upload";
+
+/// Kinds of source that have a name but no use yet.
+const SOURCES_PLANNED: [&str; 2] = ["extract_run", "url"];
+
+/// Keys that a configuration shows and nobody sets, besides the system columns.
+const READ_ONLY: [&str; 6] =
+    ["last_run_id", "last_run_at", "total_runs", "successful_runs", "failed_runs", "created_by"];
+
+/// A configuration without anything said about it yet.
+pub(super) fn blank(id: String, created_by: String) -> NewRestore {
+    NewRestore {
+        id,
+        name: String::new(),
+        description: None,
+        source_type: SOURCE_UPLOAD.to_owned(),
+        source_ref: None,
+        conflict_strategy: Strategy::default().as_str().to_owned(),
+        include: vec![DESCRIBE.to_owned(), DATA.to_owned()],
+        models: None,
+        create_models: true,
+        enabled: true,
+        created_by,
+    }
+}
+
+/// A configuration as it is, to be changed.
+pub(super) fn as_it_is(restore: &RestoreRecord) -> NewRestore {
+    NewRestore {
+        id: restore.id.clone(),
+        name: restore.name.clone(),
+        description: restore.description.clone(),
+        source_type: restore.source_type.clone(),
+        source_ref: restore.source_ref.clone(),
+        conflict_strategy: restore.conflict_strategy.clone(),
+        include: restore.include.clone(),
+        models: restore.models.clone(),
+        create_models: restore.create_models,
+        enabled: restore.enabled,
+        created_by: restore.created_by.clone(),
+    }
+}
+
+/// Writes what `body` says into `restore`; keys that it lacks stay as they are. `current` is the configuration as
+/// it is shown: a key that nobody sets may be sent back with the value that it has.
+pub(super) fn apply(
+    body: &Map<String, Json>,
+    restore: &mut NewRestore,
+    current: Option<&Json>,
+) -> Vec<FieldFault> {
+    let mut faults = Vec::new();
+    for (key, value) in body {
+        if let Err(fault) = apply_key(key, value, restore, current) {
+            faults.push(FieldFault { field: key.clone(), rule: fault.rule, message: fault.message });
+        }
+    }
+    if restore.name.is_empty() && !faults.iter().any(|fault| fault.field == "name") {
+        let message = "name is required".to_owned();
+        faults.push(FieldFault { field: "name".to_owned(), rule: "required", message });
+    }
+    faults
+}
+
+/// What is wrong with one value.
+struct Fault {
+    rule: &'static str,
+    message: String,
+}
+
+fn fault<T>(rule: &'static str, message: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault { rule, message: message.into() })
+}
+
+fn apply_key(key: &str, value: &Json, restore: &mut NewRestore, current: Option<&Json>) -> Result<(), Fault> {
+    match key {
+        "name" => restore.name = name(value)?,
+        "description" => restore.description = optional_text(key, value, DESCRIPTION_CHARS_MAX)?,
+        "source_type" => restore.source_type = source_type(value)?,
+        "source_ref" => restore.source_ref = optional_text(key, value, SOURCE_REF_CHARS_MAX)?,
+        "conflict_strategy" => restore.conflict_strategy = conflict_strategy(value)?,
+        "include" => restore.include = include(value)?,
+        "models" => restore.models = models(value)?,
+        "create_models" => restore.create_models = flag(key, value)?,
+        "enabled" => restore.enabled = flag(key, value)?,
+        _ if READ_ONLY.contains(&key) || is_system_column(key) => read_only(key, value, current)?,
+        _ => return fault("unknown_key", format!("a restore has no field '{}'", shown(key))),
+    }
+    Ok(())
+}
+
+/// Longest reference to a source, in characters.
+const SOURCE_REF_CHARS_MAX: usize = 4_096;
+
+fn read_only(key: &str, value: &Json, current: Option<&Json>) -> Result<(), Fault> {
+    if current.and_then(|current| current.get(key)) == Some(value) {
+        return Ok(());
+    }
+    fault("read_only", format!("{key} cannot be set"))
+}
+
+fn text<'a>(key: &str, value: &'a Json, chars_max: usize) -> Result<&'a str, Fault> {
+    let Some(text) = value.as_str() else { return fault("type_mismatch", format!("{key} must be a string")) };
+    if text.contains('\0') {
+        return fault("type_mismatch", format!("{key} must not contain NUL"));
+    }
+    if text.chars().nth(chars_max).is_some() {
+        return fault("maximum", format!("{key} must have at most {chars_max} characters"));
+    }
+    Ok(text)
+}
+
+fn optional_text(key: &str, value: &Json, chars_max: usize) -> Result<Option<String>, Fault> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    text(key, value, chars_max).map(|text| Some(text.to_owned()))
+}
+
+fn name(value: &Json) -> Result<String, Fault> {
+    if value.is_null() {
+        return fault("required", "name is required");
+    }
+    let name = text("name", value, NAME_CHARS_MAX)?;
+    if name.trim().is_empty() {
+        return fault("required", "name must not be empty");
+    }
+    Ok(name.to_owned())
+}
+
+fn source_type(value: &Json) -> Result<String, Fault> {
+    let source_type = text("source_type", value, SOURCE_REF_CHARS_MAX)?;
+    if source_type == SOURCE_UPLOAD {
+        return Ok(source_type.to_owned());
+    }
+    let known = SOURCES_PLANNED.contains(&source_type);
+    let what = if known { "is not supported yet" } else { "is unknown" };
+    fault("enum_values", format!("source_type '{}' {what}; allowed is {SOURCE_UPLOAD}", shown(source_type)))
+}
+
+fn conflict_strategy(value: &Json) -> Result<String, Fault> {
+    let strategy = text("conflict_strategy", value, SOURCE_REF_CHARS_MAX)?;
+    match Strategy::parse(strategy) {
+        Some(strategy) => Ok(strategy.as_str().to_owned()),
+        None => {
+            let (strategy, allowed) = (shown(strategy), strategies());
+            fault("enum_values", format!("conflict_strategy '{strategy}' is unknown; allowed are {allowed}"))
+        }
+    }
+}
+
+fn include(value: &Json) -> Result<Vec<String>, Fault> {
+    let wrong = || Fault {
+        rule: "enum_values",
+        message: "include must be a list of 'describe', 'data' or both".to_owned(),
+    };
+    let halves = value.as_array().ok_or_else(wrong)?;
+    if halves.is_empty() || halves.iter().any(|half| half != DESCRIBE && half != DATA) {
+        return Err(wrong());
+    }
+    let named = [DESCRIBE, DATA].into_iter().filter(|half| halves.iter().any(|named| named == half));
+    Ok(named.map(str::to_owned).collect())
+}
+
+fn models(value: &Json) -> Result<Option<Vec<String>>, Fault> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let Some(names) = value.as_array() else {
+        return fault("type_mismatch", "models must be a list of model names, or null for all");
+    };
+    if names.is_empty() {
+        return fault("minimum", "models must name at least one model; null means all");
+    }
+    if names.len() > MODELS_MAX {
+        return fault("maximum", format!("models must name at most {MODELS_MAX} models"));
+    }
+    names.iter().map(model).collect::<Result<_, _>>().map(Some)
+}
+
+fn model(value: &Json) -> Result<String, Fault> {
+    let Some(name) = value.as_str() else { return fault("type_mismatch", "models must hold strings") };
+    match Name::new(name) {
+        Ok(name) => Ok(name.as_str().to_owned()),
+        Err(error) => fault("pattern", format!("models: {error}")),
+    }
+}
+
+fn flag(key: &str, value: &Json) -> Result<bool, Fault> {
+    match value.as_bool() {
+        Some(flag) => Ok(flag),
+        None => fault("type_mismatch", format!("{key} must be true or false")),
+    }
+}

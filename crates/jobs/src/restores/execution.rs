@@ -2,8 +2,8 @@
 
 use reinstate_describe::{AccessLevel, Caller};
 use reinstate_engine::Strategy;
-use reinstate_store::TenantId;
-use reinstate_store::control::{CancelOutcome, NewRestore, NewRun};
+use reinstate_store::control::{CancelOutcome, NewRestore, NewRun, RestoreRecord};
+use reinstate_store::{StoreError, TenantId};
 
 use super::caller_to_json;
 use super::options::ImportOptions;
@@ -47,6 +47,7 @@ impl Jobs {
         let created = self.store().control.run_create(tenant, restore_id, &run, now, |restore| {
             let options = ImportOptions::of_restore(restore)?;
             allow_strategy(caller, options.strategy)?;
+            self.require_source(tenant, restore)?;
             Ok::<_, JobsError>(options.snapshot(restore))
         })?;
         self.wake();
@@ -69,7 +70,14 @@ impl Jobs {
         let restore = self.import_restore(caller, &upload, options);
         let snapshot = options.snapshot_of(&restore);
         let now = self.now();
-        self.store().control.import_create(upload.tenant(), upload.upload(), &restore, &run, &snapshot, now)?;
+        self.store().control.import_create(
+            upload.tenant(),
+            upload.upload(),
+            &restore,
+            &run,
+            &snapshot,
+            now,
+        )?;
         let imported = Imported {
             run_id: run.id,
             restore_id: restore.id,
@@ -99,12 +107,26 @@ impl Jobs {
                 self.wake();
                 Ok(run_id)
             }
-            CancelOutcome::NoneActive => Err(JobsError::NotFound {
-                message: format!("No running restore found for '{restore_id}'"),
-            }),
+            CancelOutcome::NoneActive => {
+                Err(JobsError::NotFound { message: format!("No running restore found for '{restore_id}'") })
+            }
             CancelOutcome::Committing { run_id } => Err(JobsError::Conflict {
                 message: format!("Run '{run_id}' is being committed and can no longer be cancelled"),
             }),
+        }
+    }
+
+    /// Within the transaction that queues the run: from then on the janitor leaves the upload alone.
+    fn require_source(&self, tenant: &TenantId, restore: &RestoreRecord) -> Result<(), JobsError> {
+        let conflict = |what: &str| {
+            let message = format!("Restore '{}' {what}; upload one and set source_ref", restore.id);
+            JobsError::Conflict { message }
+        };
+        let Some(key) = &restore.source_ref else { return Err(conflict("names no archive")) };
+        match self.store().control.upload_get(tenant, key) {
+            Ok(_) => Ok(()),
+            Err(StoreError::NotFound { .. }) => Err(conflict("names an archive that is no longer kept")),
+            Err(error) => Err(error.into()),
         }
     }
 

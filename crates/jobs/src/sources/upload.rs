@@ -12,7 +12,11 @@ use crate::objects::Objects;
 /// Only the text is looked at, never the disk, so that the answer tells nothing about what exists.
 pub(crate) fn upload_key(objects: &Objects, tenant: &TenantId, source_ref: &str) -> Option<String> {
     let file_name = match source_ref.strip_prefix('/') {
-        Some(_) => resolved(Path::new(source_ref))?.strip_prefix(objects.upload_dir(tenant)).ok()?.to_str()?.to_owned(),
+        Some(_) => resolved(Path::new(source_ref))?
+            .strip_prefix(objects.upload_dir(tenant))
+            .ok()?
+            .to_str()?
+            .to_owned(),
         None => source_ref.strip_prefix(&format!("uploads/{tenant}/"))?.to_owned(),
     };
     let upload_id = file_name.strip_suffix(".zip")?;
