@@ -5,12 +5,20 @@
 //! [`Test::NotEqual`] and [`Test::NotIn`]; these two are the exact negation of [`Test::Equal`] and [`Test::In`].
 //! [`Filter::Not`] turns true and false round. SQL must be written so that it says the same.
 
+mod compile;
+mod matching;
 mod query;
+mod term;
 
 use crate::layout::Layout;
 use crate::value::CellValue;
+use compile::Compiler;
+use term::Term;
 
+pub use compile::{LIST_VALUES_MAX, TESTS_MAX, VALUES_MAX};
+pub use matching::like;
 pub use query::{LIMIT_DEFAULT, LIMIT_MAX, ListQuery, Order, Trashed, parse_list_query};
+pub use term::DEPTH_MAX;
 
 /// A condition on records.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,11 +88,17 @@ pub struct FilterFault {
     pub message: String,
 }
 
+impl FilterFault {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
 /// Reads a filter in its JSON form (`{"field": value, "field": {"$op": value}, "$or": […]}`).
 ///
 /// # Errors
 /// [`FilterFault`] for the first thing that is wrong.
 pub fn filter_from_json(json: &serde_json::Value, layout: &Layout) -> Result<Filter, FilterFault> {
-    let _ = (json, layout);
-    todo!()
+    let term = Term::from_json(&json.to_string())?;
+    Compiler::new(layout).condition(&term)
 }

@@ -1,6 +1,7 @@
 //! The ids of a batch in the making, found by hash, so that no row needs a text of its own.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 /// Keys are hashes already.
@@ -45,10 +46,11 @@ impl IdIndex {
     }
 
     pub(super) fn insert(&mut self, hash: u64, row: u32) {
-        if self.rows.contains_key(&hash) {
-            self.twins.push((hash, row));
-        } else {
-            self.rows.insert(hash, row);
+        match self.rows.entry(hash) {
+            Entry::Occupied(_) => self.twins.push((hash, row)),
+            Entry::Vacant(place) => {
+                place.insert(row);
+            }
         }
     }
 

@@ -3,11 +3,11 @@
 mod builder;
 mod fault;
 mod ids;
+mod options;
 mod parser;
 mod rules;
 
 pub use builder::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, BatchBuilder};
 pub use fault::{FaultCode, RecordFault};
-pub use parser::{
-    AccessListMode, ID_CHARS_MAX, IdMode, ParseOptions, Parsed, ParserError, RecordParser, check_id,
-};
+pub use options::{AccessListMode, IdMode, ParseOptions, Parsed, ParserError};
+pub use parser::{ID_CHARS_MAX, RecordParser, check_id};

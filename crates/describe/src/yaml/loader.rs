@@ -18,9 +18,13 @@ const NODE_BYTES: usize = size_of::<Entry>();
 struct Open {
     place: Place,
     anchor: usize,
-    /// A mapping with the key that waits for its value; `None` for a list.
-    map: Option<(Vec<Entry>, Option<(Place, Box<str>)>)>,
-    items: Vec<Node>,
+    children: Children,
+}
+
+enum Children {
+    List(Vec<Node>),
+    /// The whole entries, and the key that waits for its value.
+    Map(Vec<Entry>, Option<(Place, Box<str>)>),
 }
 
 /// A node that aliases may name.
@@ -81,8 +85,8 @@ impl Loader<'_> {
                 let kind = resolve(&text, style, tag.as_deref());
                 self.complete(Node { place, kind }, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => self.open(place, anchor, None),
-            Event::MappingStart(_, anchor, _) => self.open(place, anchor, Some((Vec::new(), None))),
+            Event::SequenceStart(_, anchor, _) => self.open(place, anchor, Children::List(Vec::new())),
+            Event::MappingStart(_, anchor, _) => self.open(place, anchor, Children::Map(Vec::new(), None)),
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => self.alias(place, anchor),
             Event::UnresolvedAlias(name) => Err(fault(place, format!("alias '{name}' has no anchor"))),
@@ -101,17 +105,12 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn open(
-        &mut self,
-        place: Place,
-        anchor: usize,
-        map: Option<(Vec<Entry>, Option<(Place, Box<str>)>)>,
-    ) -> Result<(), DescribeFault> {
+    fn open(&mut self, place: Place, anchor: usize, children: Children) -> Result<(), DescribeFault> {
         self.count(place)?;
         if self.stack.len() >= self.limits.depth_max {
             return Err(self.too_deep(place));
         }
-        self.stack.push(Open { place, anchor, map, items: Vec::new() });
+        self.stack.push(Open { place, anchor, children });
         Ok(())
     }
 
@@ -121,9 +120,9 @@ impl Loader<'_> {
 
     fn close(&mut self) -> Result<(), DescribeFault> {
         let Some(open) = self.stack.pop() else { return Ok(()) };
-        let kind = match open.map {
-            Some((entries, _)) => NodeKind::Map(entries),
-            None => NodeKind::List(open.items),
+        let kind = match open.children {
+            Children::Map(entries, _) => NodeKind::Map(entries),
+            Children::List(items) => NodeKind::List(items),
         };
         self.complete(Node { place: open.place, kind }, open.anchor)
     }
@@ -163,13 +162,12 @@ impl Loader<'_> {
             self.root = Some(node);
             return Ok(());
         };
-        let Some((entries, key)) = &mut open.map else {
-            open.items.push(node);
-            return Ok(());
-        };
-        match key.take() {
-            Some((place, key)) => entries.push(Entry { place, key, value: node }),
-            None => *key = Some((node.place, key_text(node)?)),
+        match &mut open.children {
+            Children::List(items) => items.push(node),
+            Children::Map(entries, key) => match key.take() {
+                Some((place, key)) => entries.push(Entry { place, key, value: node }),
+                None => *key = Some((node.place, key_text(node)?)),
+            },
         }
         Ok(())
     }

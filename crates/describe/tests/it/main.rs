@@ -1,5 +1,6 @@
 //! Tests of the crate through its public face.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod filter;
 mod record;
 mod yaml;

@@ -296,6 +296,8 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn what_is_written_is_read_back(models in vec(any_model(), 0..3)) {
         let models: Vec<Model> = models.into_iter().map(|m| (m.name.clone(), m)).collect::<IndexMap<_, _>>().into_values().collect();
