@@ -1,0 +1,33 @@
+//! The suite on SQLite.
+
+use reinstate_describe::Catalog;
+use reinstate_engine::{Cancellation, RunMark, Target, TargetError};
+use reinstate_store::RunToken;
+
+use super::{Subject, conformance};
+use crate::fixtures::{Scratch, records};
+
+conformance!(crate::fixtures::Scratch::new);
+
+impl Subject for Scratch {
+    fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError> {
+        let target = self.tenant().target(RunToken { run_id, fence: 1 }, &Cancellation::default())?;
+        Ok(Box::new(target))
+    }
+
+    fn catalog(&self) -> Catalog {
+        self.tenant().catalog().unwrap()
+    }
+
+    fn records(&self, model: &str) -> Vec<String> {
+        records(&self.tenant(), model)
+    }
+
+    fn mark(&self, run_id: &str) -> Option<RunMark> {
+        self.tenant().run_mark(run_id).unwrap()
+    }
+
+    fn state(&self) -> String {
+        self.tenant().dump().unwrap()
+    }
+}

@@ -1,0 +1,133 @@
+//! Stores, models and batches for the tests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reinstate_describe::{
+    AccessLevel, AccessListMode, Batch, BatchBuilder, Caller, Field, FieldType, IdMode, Layout, ListQuery, Model,
+    Name, Order, ParseOptions, Parsed, RecordParser, Trashed,
+};
+use reinstate_engine::IdSource;
+use reinstate_store::{DatabaseUrl, Store, StoreSettings, Tenant, TenantId};
+use tempfile::TempDir;
+
+/// The time of every test.
+pub const NOW: i64 = 1_737_280_800_000_000;
+
+/// A store in a folder that goes when the test ends.
+pub struct Scratch {
+    pub store: Store,
+    pub dir: TempDir,
+}
+
+impl Scratch {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut StoreSettings)) -> Self {
+        let dir = TempDir::new().unwrap();
+        let mut settings = settings(&dir);
+        change(&mut settings);
+        Self { store: Store::open(&settings).unwrap(), dir }
+    }
+
+    pub fn tenant(&self) -> Tenant {
+        self.store.tenants.open(&TenantId::new("acme").unwrap()).unwrap()
+    }
+}
+
+pub fn settings(dir: &TempDir) -> StoreSettings {
+    let mut settings = StoreSettings::new(DatabaseUrl::Sqlite { dir: dir.path().to_owned() });
+    // Tests that meet a lock on purpose should not wait long for it.
+    settings.busy_timeout_ms = 100;
+    settings.target_wait_ms = 300;
+    settings
+}
+
+pub fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub fn field(text: &str, field_type: FieldType) -> Field {
+    Field::new(name(text), field_type)
+}
+
+pub fn unique(mut field: Field) -> Field {
+    field.unique = true;
+    field
+}
+
+pub fn required(mut field: Field) -> Field {
+    field.required = true;
+    field
+}
+
+/// `items`: a text, a unique text, a number, an exact number.
+pub fn items() -> Model {
+    Model::new(name("items"))
+        .with_field(field("title", FieldType::Text))
+        .with_field(unique(field("code", FieldType::Text)))
+        .with_field(field("size", FieldType::Integer))
+        .with_field(field("price", FieldType::Decimal))
+}
+
+/// The lines as one batch of a restore by a caller who may do everything.
+pub fn batch(model: &Model, lines: &[&str]) -> Batch {
+    let layout = Arc::new(Layout::new(model.clone()));
+    let options =
+        ParseOptions { now_micros: NOW, access_lists: AccessListMode::Keep, id: IdMode::GenerateWhereAbsent };
+    let mut parser = RecordParser::new(Arc::clone(&layout), options).unwrap();
+    let mut builder = BatchBuilder::new(layout);
+    for (number, line) in (1..).zip(lines) {
+        let parsed = parser.parse(line, number, &|| format!("made-{number}"), &mut builder).unwrap();
+        assert_ne!(parsed, Parsed::DuplicateInBatch, "{line}");
+    }
+    builder.finish()
+}
+
+/// Everything, trashed ones too, by id.
+pub fn everything() -> ListQuery {
+    ListQuery {
+        filter: None,
+        order: vec![Order { column: 0, descending: false }],
+        limit: 10_000,
+        offset: 0,
+        select: None,
+        trashed: Trashed::Include,
+        count: false,
+    }
+}
+
+pub fn root() -> Caller {
+    Caller::new(AccessLevel::Root, "root")
+}
+
+pub fn caller(level: AccessLevel) -> Caller {
+    Caller::new(level, "ann")
+}
+
+/// The committed records of a model by id.
+pub fn records(tenant: &Tenant, model: &str) -> Vec<String> {
+    tenant.records_list(&root(), model, |_| Ok(everything())).unwrap().records
+}
+
+/// The keys of a JSON object that are not the system's, as text.
+pub fn own(record: &str) -> String {
+    let mut json: serde_json::Value = serde_json::from_str(record).unwrap();
+    let object = json.as_object_mut().unwrap();
+    for (column, _) in reinstate_describe::system::SYSTEM_COLUMNS.iter().skip(1) {
+        object.remove(*column);
+    }
+    json.to_string()
+}
+
+/// `rec-1`, `rec-2`, …
+#[derive(Default)]
+pub struct CountedIds(AtomicU64);
+
+impl IdSource for CountedIds {
+    fn record_id(&self) -> String {
+        format!("rec-{}", self.0.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}

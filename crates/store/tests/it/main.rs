@@ -1,0 +1,9 @@
+//! The store from outside: both planes through their public calls, on files in a folder of each test's own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod conformance;
+mod data_api;
+mod describe_api;
+mod filters;
+mod fixtures;
+mod tenants;
