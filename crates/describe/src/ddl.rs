@@ -24,14 +24,17 @@ pub fn quote(name: &Name) -> String {
     format!("\"{name}\"")
 }
 
-/// The quoted table of a model. SQLite keeps names that begin with `sqlite_` to itself, so such a table gets a
-/// `$` in front.
+/// Beginnings of names that a table of SQLite cannot have or must not hide: its own tables, its functions that
+/// are read like tables (`json_each`, `pragma_table_info`), the notes of the migrations.
+const SQLITE_TAKEN_PREFIXES: [&str; 5] = ["sqlite_", "json", "pragma_", "dbstat", "__diesel_"];
+
+/// The quoted table of a model. Names that SQLite or its tools use themselves get a `$` in front.
 #[must_use]
 pub fn table_name(dialect: Dialect, model: &Name) -> String {
-    match dialect {
-        Dialect::Sqlite if model.folded().starts_with("sqlite_") => format!("\"${model}\""),
-        Dialect::Sqlite => quote(model),
-    }
+    let is_taken = |dialect: Dialect| match dialect {
+        Dialect::Sqlite => SQLITE_TAKEN_PREFIXES.iter().any(|prefix| model.folded().starts_with(prefix)),
+    };
+    if is_taken(dialect) { format!("\"${model}\"") } else { quote(model) }
 }
 
 /// The type of a column in `CREATE TABLE`.
