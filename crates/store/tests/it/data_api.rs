@@ -62,10 +62,13 @@ fn created_records_are_answered_whole_and_in_order() {
     let api = Api::new(&items());
     let made = api.create(&root(), &[r#"{"id":"z","size":"12"}"#, r#"{"title":"T","price":0.10}"#]).unwrap();
     let owns: Vec<_> = made.iter().map(|record| own(record)).collect();
-    assert_eq!(owns, [
-        own(r#"{"id":"z","title":null,"code":null,"size":12,"price":null}"#),
-        own(r#"{"id":"rec-1","title":"T","code":null,"size":null,"price":0.1}"#),
-    ]);
+    assert_eq!(
+        owns,
+        [
+            own(r#"{"id":"z","title":null,"code":null,"size":12,"price":null}"#),
+            own(r#"{"id":"rec-1","title":"T","code":null,"size":null,"price":0.1}"#),
+        ]
+    );
     assert!(made[0].contains(r#""created_at":"2025-01-19T10:00:00.000Z""#), "{}", made[0]);
     assert_eq!(api.get(&root(), "z").unwrap(), made[0]);
 }
@@ -76,11 +79,10 @@ fn every_fault_of_every_record_is_told_and_nothing_written() {
     let api = Api::new(&model);
     let bodies = [r#"{"must":"x"}"#, r#"{"size":"many","must":"x"}"#, r#"{"nope":1,"must":"x"}"#, "[]"];
     let error = api.refused(|| api.create(&root(), &bodies));
-    assert_eq!(codes(&error), [
-        (2, FaultCode::TypeMismatch),
-        (3, FaultCode::UnknownKey),
-        (4, FaultCode::NotAnObject)
-    ]);
+    assert_eq!(
+        codes(&error),
+        [(2, FaultCode::TypeMismatch), (3, FaultCode::UnknownKey), (4, FaultCode::NotAnObject)]
+    );
     let error = api.refused(|| api.create(&root(), &[r#"{"must":"x"}"#, r#"{"size":1}"#]));
     assert_eq!(codes(&error), [(2, FaultCode::Required)]);
 }
@@ -260,13 +262,15 @@ fn record_lists_decide_who_sees_and_changes_a_record() {
     api.create(&root(), &bodies).unwrap();
     let mut ann = caller(AccessLevel::Full);
     ann.principals.insert("team".to_owned());
-    let seen = api.tenant.records_list(&ann, "items", |_| {
-        Ok(reinstate_describe::ListQuery { count: true, ..everything() })
-    });
+    let seen = api
+        .tenant
+        .records_list(&ann, "items", |_| Ok(reinstate_describe::ListQuery { count: true, ..everything() }));
     let seen = seen.unwrap();
     assert_eq!(seen.total, Some(4));
     let visible = ["edit", "full", "open", "read"];
-    assert!(seen.records.iter().zip(visible).all(|(record, id)| record.contains(&format!("\"id\":\"{id}\""))));
+    assert!(
+        seen.records.iter().zip(visible).all(|(record, id)| record.contains(&format!("\"id\":\"{id}\"")))
+    );
 
     for (id, update, delete) in [
         ("denied", "not found", "not found"),

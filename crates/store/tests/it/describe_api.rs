@@ -84,8 +84,11 @@ fn created_field_fills_records_with_its_default_and_is_written_to() {
     let mut rank = required(field("rank", FieldType::Integer));
     rank.default_value = Some(json!(3));
     tenant.field_create(&name("items"), &rank).unwrap();
-    tenant.records_create(&root(), "items", &[r#"{"id":"b","rank":4}"#], false, NOW, &CountedIds::default()).unwrap();
-    let ranks: Vec<_> = records(&tenant, "items").iter().map(|record| own(record).contains("\"rank\":3")).collect();
+    tenant
+        .records_create(&root(), "items", &[r#"{"id":"b","rank":4}"#], false, NOW, &CountedIds::default())
+        .unwrap();
+    let ranks: Vec<_> =
+        records(&tenant, "items").iter().map(|record| own(record).contains("\"rank\":3")).collect();
     assert_eq!(ranks, [true, false]);
 }
 

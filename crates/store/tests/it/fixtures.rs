@@ -4,40 +4,40 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use reinstate_describe::{
-    AccessLevel, AccessListMode, Batch, BatchBuilder, Caller, Field, FieldType, IdMode, Layout, ListQuery, Model,
-    Name, Order, ParseOptions, Parsed, RecordParser, Trashed,
+    AccessLevel, AccessListMode, Batch, BatchBuilder, Caller, Field, FieldType, IdMode, Layout, ListQuery,
+    Model, Name, Order, ParseOptions, Parsed, RecordParser, Trashed,
 };
 use reinstate_engine::IdSource;
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, Tenant, TenantId};
 use tempfile::TempDir;
 
 /// The time of every test.
-pub const NOW: i64 = 1_737_280_800_000_000;
+pub(crate) const NOW: i64 = 1_737_280_800_000_000;
 
 /// A store in a folder that goes when the test ends.
-pub struct Scratch {
-    pub store: Store,
-    pub dir: TempDir,
+pub(crate) struct Scratch {
+    pub(crate) store: Store,
+    pub(crate) dir: TempDir,
 }
 
 impl Scratch {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub fn with(change: impl FnOnce(&mut StoreSettings)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut StoreSettings)) -> Self {
         let dir = TempDir::new().unwrap();
         let mut settings = settings(&dir);
         change(&mut settings);
         Self { store: Store::open(&settings).unwrap(), dir }
     }
 
-    pub fn tenant(&self) -> Tenant {
+    pub(crate) fn tenant(&self) -> Tenant {
         self.store.tenants.open(&TenantId::new("acme").unwrap()).unwrap()
     }
 }
 
-pub fn settings(dir: &TempDir) -> StoreSettings {
+pub(crate) fn settings(dir: &TempDir) -> StoreSettings {
     let mut settings = StoreSettings::new(DatabaseUrl::Sqlite { dir: dir.path().to_owned() });
     // Tests that meet a lock on purpose should not wait long for it.
     settings.busy_timeout_ms = 100;
@@ -45,26 +45,26 @@ pub fn settings(dir: &TempDir) -> StoreSettings {
     settings
 }
 
-pub fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-pub fn field(text: &str, field_type: FieldType) -> Field {
+pub(crate) fn field(text: &str, field_type: FieldType) -> Field {
     Field::new(name(text), field_type)
 }
 
-pub fn unique(mut field: Field) -> Field {
+pub(crate) fn unique(mut field: Field) -> Field {
     field.unique = true;
     field
 }
 
-pub fn required(mut field: Field) -> Field {
+pub(crate) fn required(mut field: Field) -> Field {
     field.required = true;
     field
 }
 
 /// `items`: a text, a unique text, a number, an exact number.
-pub fn items() -> Model {
+pub(crate) fn items() -> Model {
     Model::new(name("items"))
         .with_field(field("title", FieldType::Text))
         .with_field(unique(field("code", FieldType::Text)))
@@ -73,7 +73,7 @@ pub fn items() -> Model {
 }
 
 /// The lines as one batch of a restore by a caller who may do everything.
-pub fn batch(model: &Model, lines: &[&str]) -> Batch {
+pub(crate) fn batch(model: &Model, lines: &[&str]) -> Batch {
     let layout = Arc::new(Layout::new(model.clone()));
     let options =
         ParseOptions { now_micros: NOW, access_lists: AccessListMode::Keep, id: IdMode::GenerateWhereAbsent };
@@ -87,7 +87,7 @@ pub fn batch(model: &Model, lines: &[&str]) -> Batch {
 }
 
 /// Everything, trashed ones too, by id.
-pub fn everything() -> ListQuery {
+pub(crate) fn everything() -> ListQuery {
     ListQuery {
         filter: None,
         order: vec![Order { column: 0, descending: false }],
@@ -99,21 +99,21 @@ pub fn everything() -> ListQuery {
     }
 }
 
-pub fn root() -> Caller {
+pub(crate) fn root() -> Caller {
     Caller::new(AccessLevel::Root, "root")
 }
 
-pub fn caller(level: AccessLevel) -> Caller {
+pub(crate) fn caller(level: AccessLevel) -> Caller {
     Caller::new(level, "ann")
 }
 
 /// The committed records of a model by id.
-pub fn records(tenant: &Tenant, model: &str) -> Vec<String> {
+pub(crate) fn records(tenant: &Tenant, model: &str) -> Vec<String> {
     tenant.records_list(&root(), model, |_| Ok(everything())).unwrap().records
 }
 
 /// The keys of a JSON object that are not the system's, as text.
-pub fn own(record: &str) -> String {
+pub(crate) fn own(record: &str) -> String {
     let mut json: serde_json::Value = serde_json::from_str(record).unwrap();
     let object = json.as_object_mut().unwrap();
     for (column, _) in reinstate_describe::system::SYSTEM_COLUMNS.iter().skip(1) {
@@ -124,7 +124,7 @@ pub fn own(record: &str) -> String {
 
 /// `rec-1`, `rec-2`, …
 #[derive(Default)]
-pub struct CountedIds(AtomicU64);
+pub(crate) struct CountedIds(AtomicU64);
 
 impl IdSource for CountedIds {
     fn record_id(&self) -> String {

@@ -4,6 +4,5 @@
 mod conformance;
 mod data_api;
 mod describe_api;
-mod filters;
 mod fixtures;
 mod tenants;

@@ -52,11 +52,15 @@ fn readers_see_the_old_state_until_the_commit_and_all_of_the_new_one_after() {
     let scratch = Scratch::new();
     let tenant = scratch.tenant();
     tenant.model_create(&items()).unwrap();
-    tenant.records_create(&root(), "items", &[r#"{"id":"old"}"#], false, NOW, &CountedIds::default()).unwrap();
+    tenant
+        .records_create(&root(), "items", &[r#"{"id":"old"}"#], false, NOW, &CountedIds::default())
+        .unwrap();
     let before = tenant.dump().unwrap();
     let mut target = begin(&scratch, "run_1").unwrap();
     target.records_clear(&items().name).unwrap();
-    target.fields_add(&items().name, &[crate::fixtures::field("more", reinstate_describe::FieldType::Text)]).unwrap();
+    target
+        .fields_add(&items().name, &[crate::fixtures::field("more", reinstate_describe::FieldType::Text)])
+        .unwrap();
     write(&mut target, &items(), &[r#"{"id":"new"}"#], Conflict::Fail);
     assert_eq!(tenant.dump().unwrap(), before);
     assert!(tenant.layout("items").unwrap().position("more").is_none());
@@ -161,7 +165,14 @@ fn names_that_sql_knows_are_models_like_any_other() {
         field.index = true;
         let model = reinstate_describe::Model::new(crate::fixtures::name(odd)).with_field(field);
         tenant.model_create(&model).unwrap();
-        let made = tenant.records_create(&root(), odd, &[r#"{"id":"1","order":"x"}"#], false, NOW, &CountedIds::default());
+        let made = tenant.records_create(
+            &root(),
+            odd,
+            &[r#"{"id":"1","order":"x"}"#],
+            false,
+            NOW,
+            &CountedIds::default(),
+        );
         assert_eq!(made.unwrap().len(), 1, "{odd}");
         assert_eq!(records(&tenant, odd).len(), 1, "{odd}");
     }

@@ -31,7 +31,7 @@ fn rich_model() -> Model {
     model
 }
 
-pub fn created_model_comes_back_with_all_its_attributes(subject: &impl Subject) {
+pub(crate) fn created_model_comes_back_with_all_its_attributes(subject: &impl Subject) {
     let model = rich_model();
     apply(subject, "run_1", |target| {
         target.model_create(&model).unwrap();
@@ -40,7 +40,7 @@ pub fn created_model_comes_back_with_all_its_attributes(subject: &impl Subject) 
     assert_eq!(subject.catalog().iter().collect::<Vec<_>>(), [&model]);
 }
 
-pub fn added_field_fills_existing_records_with_its_default(subject: &impl Subject) {
+pub(crate) fn added_field_fills_existing_records_with_its_default(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a"}"#, r#"{"id":"b","trashed_at":"2025-01-01"}"#]);
     let mut price = field("net", FieldType::Decimal);
@@ -52,10 +52,13 @@ pub fn added_field_fills_existing_records_with_its_default(subject: &impl Subjec
     let none = r#""title":null,"code":null,"size":null,"price":null"#;
     let added = r#""net":12.5,"plain":null,"since":"2025-01-01T00:00:00.000Z""#;
     let records: Vec<_> = subject.records("items").iter().map(|record| own(record)).collect();
-    assert_eq!(records, [own(&format!(r#"{{"id":"a",{none},{added}}}"#)), own(&format!(r#"{{"id":"b",{none},{added}}}"#))]);
+    assert_eq!(
+        records,
+        [own(&format!(r#"{{"id":"a",{none},{added}}}"#)), own(&format!(r#"{{"id":"b",{none},{added}}}"#))]
+    );
 }
 
-pub fn added_fields_come_after_those_that_were_there(subject: &impl Subject) {
+pub(crate) fn added_fields_come_after_those_that_were_there(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[]);
     let more = [field("zeta", FieldType::Text), field("alpha", FieldType::Boolean)];
@@ -65,7 +68,7 @@ pub fn added_fields_come_after_those_that_were_there(subject: &impl Subject) {
     assert_eq!(fields, ["title", "code", "size", "price", "zeta", "alpha"]);
 }
 
-pub fn dropped_target_takes_models_fields_and_records_back(subject: &impl Subject) {
+pub(crate) fn dropped_target_takes_models_fields_and_records_back(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","code":"1"}"#, r#"{"id":"b"}"#]);
     let before = subject.state();
@@ -83,7 +86,7 @@ pub fn dropped_target_takes_models_fields_and_records_back(subject: &impl Subjec
     assert_eq!(subject.mark("run_1"), None);
 }
 
-pub fn models_are_found_without_case(subject: &impl Subject) {
+pub(crate) fn models_are_found_without_case(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a"}"#]);
     apply(subject, "run_1", |target| {
@@ -95,7 +98,7 @@ pub fn models_are_found_without_case(subject: &impl Subject) {
     assert_eq!(subject.records("items"), Vec::<String>::new());
 }
 
-pub fn wide_model_is_written_and_read(subject: &impl Subject) {
+pub(crate) fn wide_model_is_written_and_read(subject: &impl Subject) {
     let fields = 1_900;
     let model = (0..fields).fold(Model::new(name("wide")), |model, number| {
         model.with_field(field(&format!("f{number}"), FieldType::Integer))

@@ -5,7 +5,7 @@ use reinstate_engine::Conflict;
 use super::{Subject, apply, seed, write};
 use crate::fixtures::items;
 
-pub fn applying_twice_is_applying_once(subject: &impl Subject) {
+pub(crate) fn applying_twice_is_applying_once(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","code":"1","size":1}"#]);
     let lines = [r#"{"id":"a","size":2}"#, r#"{"id":"b","code":"2"}"#, r#"{"id":"c","price":0.10}"#];

@@ -4,7 +4,7 @@ use reinstate_engine::{Counters, RunMark, TargetError};
 
 use super::{Subject, apply, mark};
 
-pub fn committed_run_leaves_its_mark(subject: &impl Subject) {
+pub(crate) fn committed_run_leaves_its_mark(subject: &impl Subject) {
     assert_eq!(subject.mark("run_1"), None);
     let counters = Counters { records_imported: 7, fields_created: 2, ..Counters::default() };
     let mark = RunMark { run_id: "run_1".to_owned(), fence: 3, counters };
@@ -13,7 +13,7 @@ pub fn committed_run_leaves_its_mark(subject: &impl Subject) {
     assert_eq!(subject.mark("run_2"), None);
 }
 
-pub fn run_is_applied_only_once(subject: &impl Subject) {
+pub(crate) fn run_is_applied_only_once(subject: &impl Subject) {
     apply(subject, "run_1", |_| ());
     let before = subject.state();
     // A target may notice at the start or at the end, but it must notice.

@@ -14,7 +14,7 @@ use reinstate_engine::{Conflict, Counters, RunMark, Target, TargetError, WriteOu
 use crate::fixtures::batch;
 
 /// A tenant whose targets are under test, empty at first.
-pub trait Subject {
+pub(crate) trait Subject {
     /// Opens the tenant for a run.
     fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError>;
     /// The committed models.
@@ -82,12 +82,12 @@ macro_rules! conformance {
 pub(crate) use conformance;
 
 /// A counter-less mark.
-pub fn mark(run_id: &str) -> RunMark {
+pub(crate) fn mark(run_id: &str) -> RunMark {
     RunMark { run_id: run_id.to_owned(), fence: 1, counters: Counters::default() }
 }
 
 /// Applies `work` as one run and commits it.
-pub fn apply<T>(subject: &impl Subject, run_id: &str, work: impl FnOnce(&mut dyn Target) -> T) -> T {
+pub(crate) fn apply<T>(subject: &impl Subject, run_id: &str, work: impl FnOnce(&mut dyn Target) -> T) -> T {
     let mut target = subject.begin(run_id).unwrap();
     let outcome = work(target.as_mut());
     target.commit(&mark(run_id)).unwrap();
@@ -95,7 +95,7 @@ pub fn apply<T>(subject: &impl Subject, run_id: &str, work: impl FnOnce(&mut dyn
 }
 
 /// Creates a model and fills it with lines.
-pub fn seed(subject: &impl Subject, model: &Model, lines: &[&str]) {
+pub(crate) fn seed(subject: &impl Subject, model: &Model, lines: &[&str]) {
     apply(subject, "run_seed", |target| {
         target.model_create(model).unwrap();
         write(target, model, lines, Conflict::Fail);
@@ -103,6 +103,11 @@ pub fn seed(subject: &impl Subject, model: &Model, lines: &[&str]) {
 }
 
 /// Writes lines as one batch.
-pub fn write(target: &mut dyn Target, model: &Model, lines: &[&str], conflict: Conflict) -> WriteOutcome {
+pub(crate) fn write(
+    target: &mut dyn Target,
+    model: &Model,
+    lines: &[&str],
+    conflict: Conflict,
+) -> WriteOutcome {
     target.records_write(&batch(model, lines), conflict).unwrap()
 }

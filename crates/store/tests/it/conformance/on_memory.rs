@@ -5,7 +5,7 @@ use reinstate_engine::{MemoryTenant, RunMark, Target, TargetError};
 
 use super::{Subject, conformance};
 
-conformance!(MemoryTenant::default);
+conformance!(reinstate_engine::MemoryTenant::default);
 
 impl Subject for MemoryTenant {
     fn begin(&self, _run_id: &str) -> Result<Box<dyn Target>, TargetError> {

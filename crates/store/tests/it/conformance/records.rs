@@ -18,19 +18,28 @@ fn owns(subject: &impl Subject) -> Vec<String> {
     subject.records("items").iter().map(|record| own(record)).collect()
 }
 
-pub fn new_ids_are_inserted(subject: &impl Subject) {
+pub(crate) fn new_ids_are_inserted(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[]);
     let outcome = apply(subject, "run_1", |target| {
-        write(target, &model, &[r#"{"id":"b","title":"B"}"#, r#"{"id":"a"}"#, r#"{"title":"no id"}"#], Conflict::Fail)
+        write(
+            target,
+            &model,
+            &[r#"{"id":"b","title":"B"}"#, r#"{"id":"a"}"#, r#"{"title":"no id"}"#],
+            Conflict::Fail,
+        )
     });
     assert_eq!((outcome.inserted, outcome.updated, outcome.skipped), (3, 0, 0));
     assert_eq!(ids(subject), ["a", "b", "made-3"]);
 }
 
-pub fn update_writes_what_the_line_names_and_keeps_the_rest(subject: &impl Subject) {
+pub(crate) fn update_writes_what_the_line_names_and_keeps_the_rest(subject: &impl Subject) {
     let model = items();
-    seed(subject, &model, &[r#"{"id":"a","title":"old","code":"1","size":1,"price":1.5,"created_at":"2020-01-01"}"#]);
+    seed(
+        subject,
+        &model,
+        &[r#"{"id":"a","title":"old","code":"1","size":1,"price":1.5,"created_at":"2020-01-01"}"#],
+    );
     apply(subject, "run_1", |target| {
         write(target, &model, &[r#"{"id":"a","title":"new","price":null}"#], Conflict::Update);
     });
@@ -40,17 +49,23 @@ pub fn update_writes_what_the_line_names_and_keeps_the_rest(subject: &impl Subje
     assert!(record.contains(r#""updated_at":"2025-01-19T10:00:00.000Z""#), "{record}");
 }
 
-pub fn update_counts_inserted_and_updated_apart(subject: &impl Subject) {
+pub(crate) fn update_counts_inserted_and_updated_apart(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a"}"#, r#"{"id":"b"}"#]);
-    let lines = [r#"{"id":"b","size":2}"#, r#"{"id":"c"}"#, r#"{"id":"a"}"#, r#"{"id":"d","size":4}"#, r#"{"id":"e"}"#];
+    let lines = [
+        r#"{"id":"b","size":2}"#,
+        r#"{"id":"c"}"#,
+        r#"{"id":"a"}"#,
+        r#"{"id":"d","size":4}"#,
+        r#"{"id":"e"}"#,
+    ];
     let outcome = apply(subject, "run_1", |target| write(target, &model, &lines, Conflict::Update));
     assert_eq!((outcome.inserted, outcome.updated, outcome.skipped), (3, 2, 0));
     assert!(outcome.conflicts.is_empty() && outcome.refused.is_empty());
     assert_eq!(ids(subject), ["a", "b", "c", "d", "e"]);
 }
 
-pub fn update_reaches_trashed_records(subject: &impl Subject) {
+pub(crate) fn update_reaches_trashed_records(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","trashed_at":"2020-01-01"}"#]);
     let outcome = apply(subject, "run_1", |target| {
@@ -60,7 +75,7 @@ pub fn update_reaches_trashed_records(subject: &impl Subject) {
     assert!(subject.records("items")[0].contains(r#""trashed_at":null"#));
 }
 
-pub fn ignored_conflicts_are_reported_up_to_the_bound(subject: &impl Subject) {
+pub(crate) fn ignored_conflicts_are_reported_up_to_the_bound(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","size":1}"#, r#"{"id":"b"}"#, r#"{"id":"c"}"#]);
     let lines = [r#"{"id":"c"}"#, r#"{"id":"x"}"#, r#"{"id":"a","size":9}"#, r#"{"id":"b"}"#];
@@ -75,7 +90,7 @@ pub fn ignored_conflicts_are_reported_up_to_the_bound(subject: &impl Subject) {
     assert!(owns(subject)[0].contains(r#""size":1"#));
 }
 
-pub fn ignored_conflicts_tell_whether_the_run_wrote_them(subject: &impl Subject) {
+pub(crate) fn ignored_conflicts_tell_whether_the_run_wrote_them(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"old"}"#]);
     apply(subject, "run_1", |target| {
@@ -88,7 +103,7 @@ pub fn ignored_conflicts_tell_whether_the_run_wrote_them(subject: &impl Subject)
     });
 }
 
-pub fn failing_conflicts_are_all_reported_and_nothing_is_overwritten(subject: &impl Subject) {
+pub(crate) fn failing_conflicts_are_all_reported_and_nothing_is_overwritten(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","size":1}"#, r#"{"id":"b","size":1}"#]);
     let outcome = apply(subject, "run_1", |target| {
@@ -101,7 +116,7 @@ pub fn failing_conflicts_are_all_reported_and_nothing_is_overwritten(subject: &i
     assert!(owns(subject).iter().all(|record| !record.contains(r#""size":2"#)));
 }
 
-pub fn refused_rows_are_named_and_all_others_written(subject: &impl Subject) {
+pub(crate) fn refused_rows_are_named_and_all_others_written(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"taken","code":"7"}"#]);
     let lines: Vec<_> = (0..120)
@@ -120,7 +135,7 @@ pub fn refused_rows_are_named_and_all_others_written(subject: &impl Subject) {
     assert_eq!(ids(subject).len(), 118);
 }
 
-pub fn refused_update_leaves_the_record(subject: &impl Subject) {
+pub(crate) fn refused_update_leaves_the_record(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","code":"1","size":1}"#, r#"{"id":"b","code":"2","size":1}"#]);
     let outcome = apply(subject, "run_1", |target| {
@@ -136,7 +151,7 @@ pub fn refused_update_leaves_the_record(subject: &impl Subject) {
     assert_eq!(owns(subject), expected);
 }
 
-pub fn nulls_are_no_duplicates(subject: &impl Subject) {
+pub(crate) fn nulls_are_no_duplicates(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","code":null}"#]);
     let outcome = apply(subject, "run_1", |target| {
@@ -145,7 +160,7 @@ pub fn nulls_are_no_duplicates(subject: &impl Subject) {
     assert_eq!((outcome.inserted, outcome.refused.len()), (2, 0));
 }
 
-pub fn conflict_of_the_id_comes_before_a_duplicate_value(subject: &impl Subject) {
+pub(crate) fn conflict_of_the_id_comes_before_a_duplicate_value(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","code":"1"}"#, r#"{"id":"b","code":"2"}"#]);
     let outcome = apply(subject, "run_1", |target| {
@@ -155,7 +170,7 @@ pub fn conflict_of_the_id_comes_before_a_duplicate_value(subject: &impl Subject)
     assert_eq!((outcome.skipped, outcome.refused.len()), (2, 0));
 }
 
-pub fn excluded_rows_are_neither_written_nor_found(subject: &impl Subject) {
+pub(crate) fn excluded_rows_are_neither_written_nor_found(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","size":1}"#]);
     apply(subject, "run_1", |target| {
@@ -169,7 +184,7 @@ pub fn excluded_rows_are_neither_written_nor_found(subject: &impl Subject) {
     assert!(owns(subject)[0].contains(r#""size":1"#));
 }
 
-pub fn found_records_have_the_columns_that_were_asked_for(subject: &impl Subject) {
+pub(crate) fn found_records_have_the_columns_that_were_asked_for(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","title":"T","size":3}"#, r#"{"id":"b","access_edit":["g"]}"#]);
     apply(subject, "run_1", |target| {
@@ -183,7 +198,7 @@ pub fn found_records_have_the_columns_that_were_asked_for(subject: &impl Subject
     });
 }
 
-pub fn cleared_model_is_empty_and_its_ids_are_free(subject: &impl Subject) {
+pub(crate) fn cleared_model_is_empty_and_its_ids_are_free(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","code":"1"}"#, r#"{"id":"b","trashed_at":"2020-01-01"}"#]);
     apply(subject, "run_1", |target| {
@@ -197,7 +212,7 @@ pub fn cleared_model_is_empty_and_its_ids_are_free(subject: &impl Subject) {
     assert_eq!(ids(subject), ["b"]);
 }
 
-pub fn trashed_records_count_as_records(subject: &impl Subject) {
+pub(crate) fn trashed_records_count_as_records(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a","trashed_at":"2020-01-01"}"#]);
     apply(subject, "run_1", |target| {
@@ -207,7 +222,7 @@ pub fn trashed_records_count_as_records(subject: &impl Subject) {
     });
 }
 
-pub fn restricted_model_has_a_record_with_lists(subject: &impl Subject) {
+pub(crate) fn restricted_model_has_a_record_with_lists(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[r#"{"id":"a"}"#, r#"{"id":"b","access_read":[]}"#]);
     apply(subject, "run_1", |target| {
@@ -217,7 +232,7 @@ pub fn restricted_model_has_a_record_with_lists(subject: &impl Subject) {
     });
 }
 
-pub fn large_batch_is_counted_exactly(subject: &impl Subject) {
+pub(crate) fn large_batch_is_counted_exactly(subject: &impl Subject) {
     let model = items();
     seed(subject, &model, &[]);
     let lines: Vec<_> = (0..1_237)

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::{Subject, seed};
 use crate::fixtures::name;
 
-pub fn every_value_comes_back_as_the_table_says(subject: &impl Subject) {
+pub(crate) fn every_value_comes_back_as_the_table_says(subject: &impl Subject) {
     let accepted: Vec<_> = CASES.iter().filter_map(|case| Some((case, case.output?))).collect();
     let model = accepted.iter().enumerate().fold(Model::new(name("values")), |model, (number, (case, _))| {
         let mut field = Field::new(name(&format!("f{number}")), case.field_type);
