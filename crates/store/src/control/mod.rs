@@ -15,6 +15,8 @@ mod schema;
 mod status;
 mod system_model;
 mod tenant;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 use std::path::Path;

@@ -1,0 +1,118 @@
+//! The control plane's rules, on a real file each.
+
+mod configurations;
+mod laws;
+mod plans;
+mod queue;
+mod system_models;
+
+use reinstate_engine::Counters;
+use serde_json::json;
+
+use super::*;
+use crate::settings::{DatabaseUrl, StoreSettings};
+use crate::tenant_id::TenantId;
+use crate::{Store, StoreError};
+
+/// A minute in microseconds.
+const MINUTE: i64 = 60_000_000;
+
+const RULES: ClaimRules = ClaimRules { lease_ms: 15_000, attempts_max: 3 };
+
+/// A control plane of its own, gone with the guard.
+struct Plane {
+    control: ControlPlane,
+    _dir: tempfile::TempDir,
+}
+
+impl std::ops::Deref for Plane {
+    type Target = ControlPlane;
+
+    fn deref(&self) -> &ControlPlane {
+        &self.control
+    }
+}
+
+fn plane() -> Plane {
+    let dir = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite { dir: dir.path().to_owned() };
+    let control = Store::open(&StoreSettings::new(url)).unwrap().control;
+    Plane { control, _dir: dir }
+}
+
+fn tenant(name: &str) -> TenantId {
+    TenantId::new(name).unwrap()
+}
+
+fn restore(id: &str) -> NewRestore {
+    NewRestore {
+        id: id.to_owned(),
+        name: format!("Restore {id}"),
+        description: None,
+        source_type: "upload".to_owned(),
+        source_ref: Some(format!("uploads/acme/{id}.zip")),
+        conflict_strategy: "upsert".to_owned(),
+        include: vec!["describe".to_owned(), "data".to_owned()],
+        models: Some(vec!["orders".to_owned()]),
+        create_models: true,
+        enabled: true,
+        created_by: "ann".to_owned(),
+    }
+}
+
+fn new_run(id: &str) -> NewRun {
+    NewRun { id: id.to_owned(), caller: json!({"level": "full"}), executed_by: "ann".to_owned() }
+}
+
+impl Plane {
+    /// Makes a configuration `restore-RUN` and queues `RUN` of it.
+    fn queue(&self, tenant_name: &str, run_id: &str, now: i64) -> RunRecord {
+        let tenant = tenant(tenant_name);
+        let restore = restore(&format!("restore-{run_id}"));
+        self.restores_create(&tenant, std::slice::from_ref(&restore), now).unwrap();
+        self.run_again(tenant_name, &restore.id, run_id, now).unwrap()
+    }
+
+    fn run_again(
+        &self,
+        tenant_name: &str,
+        restore_id: &str,
+        run_id: &str,
+        now: i64,
+    ) -> Result<RunRecord, StoreError> {
+        self.run_create(&tenant(tenant_name), restore_id, &new_run(run_id), now, |_| {
+            Ok(json!({"conflict_strategy": "upsert"}))
+        })
+    }
+
+    fn claim(&self, now: i64) -> Option<RunRecord> {
+        self.run_claim("worker", now, RULES).unwrap().map(|claimed| claimed.run)
+    }
+
+    fn run(&self, tenant_name: &str, run_id: &str) -> RunRecord {
+        self.run_get(&tenant(tenant_name), run_id).unwrap()
+    }
+
+    fn status(&self, tenant_name: &str, run_id: &str) -> RunStatus {
+        self.run(tenant_name, run_id).status
+    }
+
+    fn finish(&self, run: &RunRecord, status: RunStatus, now: i64) -> bool {
+        self.run_finish(&run.id, run.fence, &finish(status), now).unwrap()
+    }
+}
+
+fn finish(status: RunStatus) -> Finish {
+    let failed = status == RunStatus::Failed;
+    Finish {
+        status,
+        counters: Counters { records_imported: 7, ..Counters::default() },
+        progress: None,
+        error: failed.then(|| "It failed. Nothing was applied".to_owned()),
+        error_detail: failed.then(|| "code: TEST".to_owned()),
+    }
+}
+
+fn progress(percent: u8) -> RunProgress {
+    RunProgress { percent, detail: json!({"phase": "importing_data"}), counters: Counters::default() }
+}

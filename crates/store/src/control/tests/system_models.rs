@@ -1,0 +1,130 @@
+use reinstate_describe::filter::parse_list_query;
+use reinstate_describe::{AccessLevel, Caller, Trashed};
+use reinstate_engine::{LogLevel, LogPhase};
+use serde_json::Value as Json;
+
+use super::*;
+
+fn reader() -> Caller {
+    Caller::new(AccessLevel::Read, "rob")
+}
+
+fn list(plane: &Plane, tenant_name: &str, model: &str, pairs: &[(&str, &str)]) -> Vec<Json> {
+    let pairs: Vec<_> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let page = plane
+        .system_list(&tenant(tenant_name), &reader(), model, |layout| parse_list_query(&pairs, layout))
+        .unwrap();
+    page.records.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+}
+
+fn get(plane: &Plane, model: &str, id: &str) -> Json {
+    let text = plane.system_get(&tenant("acme"), &reader(), model, id, Trashed::Exclude).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn keys(record: &Json) -> Vec<&str> {
+    let mut keys: Vec<_> = record.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn a_run_shows_its_state_and_nothing_of_the_inside() {
+    let plane = plane();
+    plane.queue("acme", "run-a", 1_000_000);
+    let run = plane.claim(2_000_000).unwrap();
+    assert!(plane.finish(&run, RunStatus::Failed, 4_500_000));
+    let shown = get(&plane, "restore_runs", "run-a");
+    assert_eq!(
+        keys(&shown),
+        [
+            "access_deny", "access_edit", "access_full", "access_read", "attempt", "completed_at",
+            "config_snapshot", "created_at", "deleted_at", "duration_ms", "duration_seconds", "error",
+            "error_detail", "executed_by", "fields_created", "id", "models_created", "progress",
+            "progress_detail", "records_deleted", "records_failed", "records_imported", "records_skipped",
+            "records_updated", "restore_id", "restore_name", "started_at", "status", "trashed_at",
+            "updated_at"
+        ]
+    );
+    assert_eq!(shown["status"], "failed");
+    assert_eq!(shown["records_imported"], 7);
+    assert_eq!((&shown["duration_ms"], &shown["duration_seconds"]), (&json!(2_500), &json!(2)));
+    assert_eq!(shown["config_snapshot"], json!({"conflict_strategy": "upsert"}));
+    assert_eq!(shown["started_at"], "1970-01-01T00:00:02.000Z");
+}
+
+#[test]
+fn a_configuration_shows_its_lists_as_arrays() {
+    let plane = plane();
+    plane.restores_create(&tenant("acme"), &[restore("restore-1")], 1).unwrap();
+    let shown = get(&plane, "restores", "restore-1");
+    assert_eq!(shown["include"], json!(["describe", "data"]));
+    assert_eq!(shown["models"], json!(["orders"]));
+    assert_eq!((&shown["enabled"], &shown["description"]), (&json!(true), &Json::Null));
+}
+
+#[test]
+fn logs_are_listed_in_the_order_in_which_they_were_written() {
+    let plane = plane();
+    plane.queue("acme", "run-a", 1);
+    let run = plane.claim(2).unwrap();
+    let rows: Vec<_> = (0..1_234).map(row).collect();
+    let (acme, id) = (tenant("acme"), &run.id);
+    assert!(plane.run_progress(&acme, id, run.fence, None, &rows[..1_000], 3).unwrap());
+    assert!(plane.run_progress(&acme, id, run.fence, None, &rows[1_000..], 4).unwrap());
+
+    let by_run = ("filter[where][run_id]", "run-a");
+    let shown = list(&plane, "acme", "restore_logs", &[by_run, ("filter[limit]", "10000")]);
+    let messages: Vec<_> = shown.iter().map(|log| log["message"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(messages, (0..1_234).map(|n| format!("entry {n}")).collect::<Vec<_>>());
+    let warnings = list(&plane, "acme", "restore_logs", &[by_run, ("filter[where][level]", "warn")]);
+    assert_eq!(warnings.len(), 124);
+    assert_eq!(warnings[1]["detail"], json!({"number": 10}));
+}
+
+#[test]
+fn records_of_another_tenant_are_not_there() {
+    let plane = plane();
+    plane.queue("acme", "run-a", 1);
+    for model in SYSTEM_MODELS {
+        assert_eq!(list(&plane, "globex", model, &[]), Vec::<Json>::new(), "{model}");
+    }
+    let other = plane.system_get(&tenant("globex"), &reader(), "restore_runs", "run-a", Trashed::Include);
+    assert!(matches!(other, Err(StoreError::NotFound { .. })));
+}
+
+#[test]
+fn trashed_configurations_are_listed_only_where_asked_for() {
+    let plane = plane();
+    let acme = tenant("acme");
+    plane.restores_create(&acme, &[restore("restore-1"), restore("restore-2")], 1).unwrap();
+    plane.restores_delete(&acme, &["restore-1"], false, 2).unwrap();
+    assert_eq!(list(&plane, "acme", "restores", &[]).len(), 1);
+    assert_eq!(list(&plane, "acme", "restores", &[("trashed", "include")]).len(), 2);
+}
+
+#[test]
+fn columns_of_the_store_can_neither_be_filtered_nor_selected() {
+    let plane = plane();
+    for pair in [("filter[where][tenant]", "acme"), ("filter[select]", "caller")] {
+        let pairs = [(pair.0.to_owned(), pair.1.to_owned())];
+        let refused = plane.system_list(&tenant("acme"), &reader(), "restore_runs", |layout| {
+            parse_list_query(&pairs, layout)
+        });
+        assert!(matches!(refused, Err(StoreError::Filter(_))), "{pair:?}");
+    }
+}
+
+fn row(number: usize) -> LogRow {
+    LogRow {
+        id: format!("log-{number:05}"),
+        level: if number % 10 == 0 { LogLevel::Warn } else { LogLevel::Info },
+        phase: LogPhase::DataImport,
+        model_name: Some("orders".to_owned()),
+        record_id: None,
+        message: format!("entry {number}"),
+        detail: Some(json!({"number": number})),
+        // Many entries share an instant.
+        created_at: (number / 100) as i64,
+    }
+}
