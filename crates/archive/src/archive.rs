@@ -1,6 +1,5 @@
 //! An archive that has been opened: its directory is checked, its manifest is read, its entries can be streamed.
 
-use std::collections::HashMap;
 use std::io::{Read, Seek};
 
 use crate::content::{Content, EntryContent};
@@ -50,7 +49,8 @@ pub struct Archive<R> {
     reader: R,
     limits: Limits,
     entries: Vec<Entry>,
-    by_name: HashMap<String, usize>,
+    /// Positions in `entries`, in the order of their names.
+    by_name: Vec<usize>,
     data_entries: Vec<DataEntry>,
     manifest: Option<Manifest>,
     warnings: Vec<Warning>,
@@ -117,17 +117,19 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     fn open_with(mut reader: R, limits: Limits, faults: &mut Faults) -> Result<Self, ArchiveError> {
-        let entries = classify(directory::scan(&mut reader, &limits, faults)?);
-        let by_name = entries.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
+        let mut entries = classify(directory::scan(&mut reader, &limits, faults)?);
+        check_whole_entries(&mut entries, &limits, faults)?;
+        let mut by_name: Vec<usize> = (0..entries.len()).collect();
+        by_name.sort_by_key(|index| entries.get(*index).map(|entry| &entry.name));
         let (data_entries, warnings) = (Vec::new(), Vec::new());
         let mut archive = Self { reader, limits, entries, by_name, data_entries, manifest: None, warnings };
-        archive.check_whole_entries(faults)?;
         match archive.read_manifest() {
             Ok(manifest) => archive.manifest = manifest,
             Err(error) => faults.report(error)?,
         }
-        let listed = archive.check_manifest(faults)?;
-        archive.note_entries(&listed);
+        archive.check_manifest(faults)?;
+        archive.warnings = archive.entries.iter().filter_map(|entry| archive.warning(entry)).collect();
+        archive.data_entries = archive.entries.iter().filter_map(|entry| archive.data_entry(entry)).collect();
         Ok(archive)
     }
 
@@ -166,11 +168,9 @@ impl<R: Read + Seek> Archive<R> {
     /// [`ArchiveError::NoSuchEntry`] where there is no data entry of that name, [`ArchiveError::Io`].
     pub fn lines(&mut self, name: &str) -> Result<LineReader<'_>, ArchiveError> {
         let line_bytes_max = self.limits.line_bytes_max;
-        let is_data = self.entry(name).is_some_and(|entry| matches!(entry.kind, EntryKind::Data { .. }));
-        if !is_data {
-            return Err(ArchiveError::NoSuchEntry { entry: shown(name) });
-        }
-        let records = self.artifact(name).and_then(|artifact| artifact.records);
+        let entry = self.entry(name).filter(|entry| matches!(entry.kind, EntryKind::Data { .. }));
+        let Some(entry) = entry else { return Err(ArchiveError::NoSuchEntry { entry: shown(name) }) };
+        let records = self.artifact(entry).and_then(|artifact| artifact.records);
         let content = self.content(name)?;
         Ok(LineReader::new(Box::new(content), line_bytes_max, records))
     }
@@ -196,7 +196,7 @@ impl<R: Read + Seek> Archive<R> {
         };
         let uncompressed_bytes = entry.uncompressed_bytes;
         let is_data = matches!(entry.kind, EntryKind::Data { .. });
-        let checksum_verified = self.artifact(name).is_some_and(|artifact| artifact.checksum.is_some());
+        let checksum_verified = self.artifact(entry).is_some_and(|artifact| artifact.checksum.is_some());
         let records = if is_data {
             let mut lines = self.lines(name)?;
             read_lines(&mut lines)?;
@@ -216,7 +216,7 @@ impl<R: Read + Seek> Archive<R> {
         faults: &mut Faults,
         verdicts: &mut Vec<EntryVerdict>,
     ) -> Result<(), ArchiveError> {
-        if let Err(error) = self.require_content() {
+        if let Err(error) = require_content(&self.entries) {
             faults.report(error)?;
         }
         let names: Vec<String> = self.entries.iter().map(|entry| entry.name.clone()).collect();
@@ -235,31 +235,25 @@ impl<R: Read + Seek> Archive<R> {
         Ok(())
     }
 
-    /// Whether there is anything to import.
-    fn require_content(&self) -> Result<(), ArchiveError> {
-        let holds_some = self
-            .entries
-            .iter()
-            .any(|entry| matches!(entry.kind, EntryKind::Describe | EntryKind::Data { .. }));
-        if holds_some { Ok(()) } else { Err(ArchiveError::NothingToImport) }
+    fn position(&self, name: &str) -> Option<usize> {
+        let compare =
+            |index: &usize| self.entries.get(*index).map(|entry| entry.name.as_str()).cmp(&Some(name));
+        self.by_name.binary_search_by(compare).ok().and_then(|found| self.by_name.get(found)).copied()
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
-        self.entries.get(*self.by_name.get(name)?)
+        self.entries.get(self.position(name)?)
     }
 
-    /// What the manifest lists about an entry; nothing about itself, since it can't hold its own checksum.
-    fn artifact(&self, name: &str) -> Option<&Artifact> {
-        if name == MANIFEST_NAME {
-            return None;
-        }
-        self.manifest.as_ref()?.artifacts.iter().find(|artifact| artifact.name == name)
+    /// What the manifest lists about an entry.
+    fn artifact(&self, entry: &Entry) -> Option<&Artifact> {
+        self.manifest.as_ref()?.artifacts.get(entry.artifact?)
     }
 
     fn content(&mut self, name: &str) -> Result<EntryContent<'_, R>, ArchiveError> {
-        let checksum = self.artifact(name).and_then(|artifact| artifact.checksum.clone());
-        let entry = self.by_name.get(name).and_then(|index| self.entries.get(*index));
+        let entry = self.position(name).and_then(|index| self.entries.get(index));
         let Some(entry) = entry else { return Err(ArchiveError::NoSuchEntry { entry: shown(name) }) };
+        let checksum = self.artifact(entry).and_then(|artifact| artifact.checksum.clone());
         EntryContent::open(&mut self.reader, name, &entry.record, checksum.as_deref())
     }
 
@@ -284,26 +278,6 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Some(text))
     }
 
-    /// Refuses `describe.yaml` and `manifest.json` where they are too large to be held in memory.
-    fn check_whole_entries(&mut self, faults: &mut Faults) -> Result<(), ArchiveError> {
-        let mut too_large = Vec::new();
-        for (name, limit) in
-            [(DESCRIBE_NAME, self.limits.describe_bytes_max), (MANIFEST_NAME, self.limits.manifest_bytes_max)]
-        {
-            let actual = self.entry(name).map_or(0, |entry| entry.uncompressed_bytes);
-            if actual > limit {
-                too_large.push(name);
-                faults.report(ArchiveError::EntryTooLarge { entry: name.to_owned(), actual, limit })?;
-            }
-        }
-        if !too_large.is_empty() {
-            self.entries.retain(|entry| !too_large.contains(&entry.name.as_str()));
-            self.by_name =
-                self.entries.iter().enumerate().map(|(index, entry)| (entry.name.clone(), index)).collect();
-        }
-        Ok(())
-    }
-
     fn read_manifest(&mut self) -> Result<Option<Manifest>, ArchiveError> {
         match self.read_whole(MANIFEST_NAME)? {
             Some(text) => Manifest::parse(MANIFEST_NAME, &text).map(Some),
@@ -312,50 +286,82 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// Compares the manifest with the directory: entries that it lists must be there once, in the listed size.
-    /// Returns the artifacts by name.
-    fn check_manifest(&mut self, faults: &mut Faults) -> Result<HashMap<String, Artifact>, ArchiveError> {
-        let mut listed = HashMap::new();
-        let Some(manifest) = &self.manifest else { return Ok(listed) };
-        for artifact in manifest.artifacts.iter().filter(|artifact| artifact.name != MANIFEST_NAME) {
+    /// What it says about itself is passed over: it can't hold its own checksum.
+    fn check_manifest(&mut self, faults: &mut Faults) -> Result<(), ArchiveError> {
+        let Some(manifest) = &self.manifest else { return Ok(()) };
+        let named = manifest.artifacts.iter().enumerate().filter(|(_, listed)| listed.name != MANIFEST_NAME);
+        for (index, artifact) in named {
             let entry = shown(&artifact.name);
-            match (self.entry(&artifact.name), artifact.size) {
-                (None, _) => faults.report(ArchiveError::EntryMissing { entry })?,
-                (Some(found), Some(listed)) if found.uncompressed_bytes != listed => {
-                    let actual = found.uncompressed_bytes;
-                    faults.report(ArchiveError::SizeMismatch { entry, listed, actual })?;
-                }
-                _ => {}
-            }
-            if listed.insert(artifact.name.clone(), artifact.clone()).is_some() {
-                let detail = format!("it lists '{}' twice", shown(&artifact.name));
-                let entry = MANIFEST_NAME.to_owned();
+            let position = self.position(&artifact.name);
+            let Some(found) = position.and_then(|position| self.entries.get_mut(position)) else {
+                faults.report(ArchiveError::EntryMissing { entry })?;
+                continue;
+            };
+            if found.artifact.replace(index).is_some() {
+                let (detail, entry) = (format!("it lists '{entry}' twice"), MANIFEST_NAME.to_owned());
                 faults.report(ArchiveError::ManifestInvalid { entry, detail })?;
+            } else if let Some(listed) = artifact.size.filter(|size| *size != found.uncompressed_bytes) {
+                let actual = found.uncompressed_bytes;
+                faults.report(ArchiveError::SizeMismatch { entry, listed, actual })?;
             }
         }
-        Ok(listed)
+        Ok(())
     }
 
-    /// Fills the list of data entries and the warnings.
-    fn note_entries(&mut self, listed: &HashMap<String, Artifact>) {
-        for entry in &self.entries {
-            let artifact = listed.get(&entry.name);
-            if entry.kind == EntryKind::Unknown {
-                self.warnings.push(Warning::UnknownEntry { entry: shown(&entry.name) });
-            } else if self.manifest.is_some() && artifact.is_none() && entry.kind != EntryKind::Manifest {
-                self.warnings.push(Warning::NotInManifest { entry: shown(&entry.name) });
+    fn warning(&self, entry: &Entry) -> Option<Warning> {
+        let name = || shown(&entry.name);
+        match entry.kind {
+            EntryKind::Unknown => Some(Warning::UnknownEntry { entry: name() }),
+            EntryKind::Describe | EntryKind::Data { .. }
+                if self.manifest.is_some() && entry.artifact.is_none() =>
+            {
+                Some(Warning::NotInManifest { entry: name() })
             }
-            if let EntryKind::Data { model } = &entry.kind {
-                self.data_entries.push(DataEntry {
-                    name: entry.name.clone(),
-                    model: model.clone(),
-                    uncompressed_bytes: entry.uncompressed_bytes,
-                    compressed_bytes: entry.compressed_bytes,
-                    records: artifact.and_then(|artifact| artifact.records),
-                    checksum: artifact.and_then(|artifact| artifact.checksum.clone()),
-                });
-            }
+            _ => None,
         }
     }
+
+    fn data_entry(&self, entry: &Entry) -> Option<DataEntry> {
+        let EntryKind::Data { model } = &entry.kind else { return None };
+        let artifact = self.artifact(entry);
+        Some(DataEntry {
+            name: entry.name.clone(),
+            model: model.clone(),
+            uncompressed_bytes: entry.uncompressed_bytes,
+            compressed_bytes: entry.compressed_bytes,
+            records: artifact.and_then(|artifact| artifact.records),
+            checksum: artifact.and_then(|artifact| artifact.checksum.clone()),
+        })
+    }
+}
+
+/// Drops `describe.yaml` and `manifest.json` where they are too large to be held in memory.
+fn check_whole_entries(
+    entries: &mut Vec<Entry>,
+    limits: &Limits,
+    faults: &mut Faults,
+) -> Result<(), ArchiveError> {
+    let mut found = Vec::new();
+    entries.retain(|entry| {
+        let limit = match entry.kind {
+            EntryKind::Describe => limits.describe_bytes_max,
+            EntryKind::Manifest => limits.manifest_bytes_max,
+            EntryKind::Data { .. } | EntryKind::Unknown => return true,
+        };
+        let (entry, actual) = (entry.name.clone(), entry.uncompressed_bytes);
+        if actual > limit {
+            found.push(ArchiveError::EntryTooLarge { entry, actual, limit });
+        }
+        actual <= limit
+    });
+    found.into_iter().try_for_each(|fault| faults.report(fault))
+}
+
+/// Whether there is anything to import.
+fn require_content(entries: &[Entry]) -> Result<(), ArchiveError> {
+    let holds_some =
+        entries.iter().any(|entry| matches!(entry.kind, EntryKind::Describe | EntryKind::Data { .. }));
+    if holds_some { Ok(()) } else { Err(ArchiveError::NothingToImport) }
 }
 
 /// Decides whether an upload is worth keeping: a ZIP whose directory passes every check that needs no inflating,
@@ -366,8 +372,5 @@ impl<R: Read + Seek> Archive<R> {
 /// As [`Archive::open`] for the directory, and [`ArchiveError::NothingToImport`]. All but [`ArchiveError::Io`]
 /// are the sender's fault.
 pub fn check_upload<R: Read + Seek>(mut reader: R, limits: &Limits) -> Result<(), ArchiveError> {
-    let entries = classify(directory::scan(&mut reader, limits, &mut Faults::StopAtFirst)?);
-    let holds_some =
-        entries.iter().any(|entry| matches!(entry.kind, EntryKind::Describe | EntryKind::Data { .. }));
-    if holds_some { Ok(()) } else { Err(ArchiveError::NothingToImport) }
+    require_content(&classify(directory::scan(&mut reader, limits, &mut Faults::StopAtFirst)?))
 }

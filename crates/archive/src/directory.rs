@@ -97,7 +97,7 @@ pub(crate) fn scan<R: Read + Seek>(
     if end.entries > limits.entries_max as u64 {
         return Err(ArchiveError::TooManyEntries { actual: end.entries, limit: limits.entries_max });
     }
-    let headers = read_headers(reader, &end)?;
+    let headers = read_headers(reader, &end, limits.name_bytes_max)?;
     check_total(&headers, limits, faults)?;
     let mut scan = Scan {
         reader,
@@ -117,13 +117,17 @@ pub(crate) fn scan<R: Read + Seek>(
 }
 
 /// The records of the directory, which must fill it exactly.
-fn read_headers<R: Read + Seek>(reader: &mut R, end: &EndRecord) -> Result<Vec<CentralHeader>, ArchiveError> {
+fn read_headers<R: Read + Seek>(
+    reader: &mut R,
+    end: &EndRecord,
+    name_bytes_max: usize,
+) -> Result<Vec<CentralHeader>, ArchiveError> {
     reader.seek(SeekFrom::Start(end.directory_offset)).map_err(ArchiveError::reading)?;
     let mut directory = BufReader::with_capacity(READ_BYTES, reader.take(end.directory_bytes));
     let mut scratch = Vec::new();
     let mut headers = Vec::new();
     for _ in 0..end.entries {
-        headers.push(CentralHeader::read(&mut directory, &mut scratch)?);
+        headers.push(CentralHeader::read(&mut directory, name_bytes_max, &mut scratch)?);
     }
     match directory.read(&mut [0]) {
         Ok(0) => Ok(headers),

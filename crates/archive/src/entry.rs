@@ -60,8 +60,10 @@ pub struct Entry {
     pub uncompressed_bytes: u64,
     /// Size in bytes inside the ZIP.
     pub compressed_bytes: u64,
-    /// Where its data is and how it is packed.
+    /// Where its data is and how it is packed. Its path is empty: the name has taken its place.
     pub(crate) record: Record,
+    /// Position in the manifest's list of what is said about it.
+    pub(crate) artifact: Option<usize>,
 }
 
 /// One `NAME.jsonl`, with what the manifest says about it.
@@ -124,14 +126,16 @@ pub(crate) fn classify(records: Vec<Record>) -> Vec<Entry> {
         records.into_iter().filter(|record| !record.is_folder && !is_ignored(&record.path)).collect();
     let cut = common_folder(&kept).map_or(0, |folder| folder.len() + 1);
     kept.into_iter()
-        .map(|record| {
-            let name = record.path.get(cut..).unwrap_or_default().to_owned();
+        .map(|mut record| {
+            let mut name = std::mem::take(&mut record.path);
+            name.drain(..cut);
             Entry {
                 kind: EntryKind::of(&name),
                 name,
                 uncompressed_bytes: record.uncompressed_bytes,
                 compressed_bytes: record.compressed_bytes,
                 record,
+                artifact: None,
             }
         })
         .collect()

