@@ -55,6 +55,7 @@ pub(crate) fn prepare(
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -{cache_kib};"
     ))?;
-    connection.register_collation(DECIMAL_COLLATION, decimal::compare)?;
+    // diesel hands the right side over first.
+    connection.register_collation(DECIMAL_COLLATION, |right, left| decimal::compare(left, right))?;
     functions::register(connection)
 }

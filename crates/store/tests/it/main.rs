@@ -4,5 +4,6 @@
 mod conformance;
 mod data_api;
 mod describe_api;
+mod filters;
 mod fixtures;
 mod tenants;

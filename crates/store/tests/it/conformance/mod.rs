@@ -1,6 +1,7 @@
 //! What every [`Target`] must do, whatever it is made of: one suite, run on each.
 
 mod definitions;
+mod differential;
 mod laws;
 mod marks;
 mod on_memory;

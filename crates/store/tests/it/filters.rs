@@ -1,0 +1,272 @@
+//! Filters as SQL against filters in memory, over values that are awkward in one or the other.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use reinstate_describe::filter::Test;
+use reinstate_describe::system::position;
+use reinstate_describe::value::{coerce, decimal};
+use reinstate_describe::{
+    BaseType, Batch, CellValue, FieldType, Filter, Layout, ListQuery, Model, Order, Trashed, Value,
+};
+use reinstate_store::Tenant;
+
+use crate::fixtures::{CountedIds, NOW, Scratch, batch, everything, field, name, root};
+
+/// For each field the JSON texts that its column holds, one record each; null is added to all.
+const AWKWARD: [(FieldType, &[&str]); 8] = [
+    (
+        FieldType::Text,
+        &[
+            r#""""#,
+            r#""a""#,
+            r#""A""#,
+            r#""ä""#,
+            r#""Ä""#,
+            r#""a%b""#,
+            r#""a_b""#,
+            r#""a\\b""#,
+            r#""10""#,
+            r#""9""#,
+            r#""null""#,
+            r#""it's \"so\"""#,
+            r#""😀x""#,
+            r#""\n""#,
+        ],
+    ),
+    (FieldType::Integer, &["0", "-1", "1", "9", "10", "9223372036854775807", "-9223372036854775808"]),
+    (
+        FieldType::Decimal,
+        &["0", "-0.5", "0.10", "9", "10", "1e30", "12345678901234567890.123456789", "-1e-20", "100"],
+    ),
+    (FieldType::Boolean, &["true", "false"]),
+    (
+        FieldType::Timestamp,
+        &[
+            r#""2025-01-19T10:00:00Z""#,
+            r#""2025-01-19T10:00:00.000001Z""#,
+            r#""1969-12-31T23:59:59Z""#,
+            r#""0001-01-01T00:00:00Z""#,
+        ],
+    ),
+    (FieldType::Date, &[r#""2024-02-29""#, r#""1969-12-31""#, r#""1970-01-01""#]),
+    (FieldType::TextArray, &["[]", r#"["a"]"#, r#"["a","b"]"#, r#"["b",null]"#, r#"["[\"a\"]"]"#]),
+    (FieldType::DecimalArray, &["[]", "[1]", "[1.0,2]", "[12345678901234567890.5]"]),
+];
+
+fn model() -> Model {
+    AWKWARD.iter().enumerate().fold(Model::new(name("awkward")), |model, (number, (field_type, _))| {
+        model.with_field(field(&format!("f{number}"), *field_type))
+    })
+}
+
+/// One record for each value of each field, and one without any.
+fn lines() -> Vec<String> {
+    let most = AWKWARD.iter().map(|(_, values)| values.len()).max().unwrap();
+    let line = |number: usize| {
+        let values = AWKWARD.iter().enumerate().map(|(field, (_, values))| {
+            let value = values.get(number).copied().unwrap_or("null");
+            format!("\"f{field}\":{value}")
+        });
+        format!("{{\"id\":\"{number:02}\",{}}}", values.collect::<Vec<_>>().join(","))
+    };
+    (0..=most).map(line).collect()
+}
+
+struct Table {
+    _scratch: Scratch,
+    tenant: Tenant,
+    batch: Batch,
+}
+
+impl Table {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        let tenant = scratch.tenant();
+        tenant.model_create(&model()).unwrap();
+        let lines = lines();
+        let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+        tenant.records_create(&root(), "awkward", &lines, false, NOW, &CountedIds::default()).unwrap();
+        Self { _scratch: scratch, tenant, batch: batch(&model(), &lines) }
+    }
+
+    fn layout(&self) -> &Arc<Layout> {
+        self.batch.layout()
+    }
+
+    fn listed(&self, query: ListQuery) -> Vec<String> {
+        let query = ListQuery { select: Some(vec![position::ID]), ..query };
+        let page = self.tenant.records_list(&root(), "awkward", |_| Ok(query)).unwrap();
+        let id = |record: &String| record.trim_start_matches("{\"id\":\"").trim_end_matches("\"}").to_owned();
+        page.records.iter().map(id).collect()
+    }
+
+    fn by_sql(&self, filter: &Filter) -> Vec<String> {
+        self.listed(ListQuery { filter: Some(filter.clone()), ..everything() })
+    }
+
+    fn by_memory(&self, filter: &Filter) -> Vec<String> {
+        let rows = 0..u32::try_from(self.batch.len()).unwrap();
+        let passes = |row: &u32| filter.matches(self.layout(), &|column| self.batch.value(*row, column));
+        rows.filter(passes).map(|row| self.batch.id(row).to_owned()).collect()
+    }
+}
+
+/// A value of the field, from the table or near to one.
+fn value(number: usize) -> impl Strategy<Value = CellValue> {
+    let (field_type, values) = AWKWARD[number];
+    prop::sample::select(values).prop_map(move |raw| coerce(field_type.column_type(false), raw).unwrap())
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(&["%", "_", "a", "A", "ä", "b", "\\%", "\\_", "\\\\", "x", "\\"][..]);
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+}
+
+const ELEMENTS: [&str; 7] = [r#""a""#, r#""b""#, "null", "1", "2", "12345678901234567890.5", r#""[\"a\"]""#];
+
+fn element() -> impl Strategy<Value = String> {
+    prop::sample::select(&ELEMENTS[..]).prop_map(str::to_owned)
+}
+
+fn scalar_test(number: usize) -> BoxedStrategy<Test> {
+    let some = move || prop::collection::vec(value(number), 0..4);
+    prop_oneof![
+        value(number).prop_map(Test::Equal),
+        value(number).prop_map(Test::NotEqual),
+        value(number).prop_map(Test::Greater),
+        value(number).prop_map(Test::GreaterOrEqual),
+        value(number).prop_map(Test::Less),
+        value(number).prop_map(Test::LessOrEqual),
+        (value(number), value(number)).prop_map(|(least, greatest)| Test::Between(least, greatest)),
+        some().prop_map(Test::In),
+        some().prop_map(Test::NotIn),
+        Just(Test::IsNull),
+        Just(Test::IsNotNull),
+    ]
+    .boxed()
+}
+
+fn any_test(number: usize) -> BoxedStrategy<Test> {
+    let (field_type, _) = AWKWARD[number];
+    let column_type = field_type.column_type(false);
+    let like =
+        (pattern(), any::<bool>()).prop_map(|(pattern, ignores_case)| Test::Like { pattern, ignores_case });
+    let elements = || prop::collection::vec(element(), 0..3);
+    match (column_type.base, column_type.array) {
+        (BaseType::Text, false) => prop_oneof![3 => scalar_test(number), 1 => like].boxed(),
+        (_, true) => prop_oneof![
+            scalar_test(number),
+            elements().prop_map(Test::Any),
+            elements().prop_map(Test::All),
+            (0..3_u64).prop_map(Test::Size),
+        ]
+        .boxed(),
+        _ => scalar_test(number),
+    }
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let compare = (0..AWKWARD.len()).prop_flat_map(|number| {
+        any_test(number).prop_map(move |test| Filter::Compare { column: position::FIELDS + number, test })
+    });
+    compare.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Filter::And),
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Filter::Or),
+            inner.prop_map(|filter| Filter::Not(Box::new(filter))),
+        ]
+    })
+}
+
+#[test]
+fn sql_and_memory_find_the_same_records() {
+    let table = Table::new();
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 600,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    runner
+        .run(&filter(), |filter| {
+            prop_assert_eq!(table.by_sql(&filter), table.by_memory(&filter));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn every_column_is_ordered_as_its_type_says() {
+    let table = Table::new();
+    for column in 0..table.layout().len() {
+        let decimals = table.layout().column(column).unwrap().column_type.base == BaseType::Decimal;
+        let key = |row: &u32| match table.batch.value(*row, column) {
+            Value::Text(text) => (1, 0, text.to_owned()),
+            Value::Int(number) => (1, number, String::new()),
+            Value::Null | Value::Absent => (0, 0, String::new()),
+        };
+        for descending in [false, true] {
+            let mut rows: Vec<_> = (0..u32::try_from(table.batch.len()).unwrap()).collect();
+            rows.sort_by(|left, right| {
+                let (left, right) = (key(left), key(right));
+                let order = if decimals && left.0 == 1 && right.0 == 1 && !left.2.starts_with('[') {
+                    decimal::compare(&left.2, &right.2)
+                } else {
+                    left.cmp(&right)
+                };
+                if descending { order.reverse() } else { order }
+            });
+            let order = vec![Order { column, descending }, Order { column: position::ID, descending: false }];
+            let ids: Vec<_> = rows.iter().map(|row| table.batch.id(*row).to_owned()).collect();
+            assert_eq!(table.listed(ListQuery { order, ..everything() }), ids, "{column} {descending}");
+        }
+    }
+}
+
+#[test]
+fn page_tells_whether_there_is_more_and_how_much_in_all() {
+    let table = Table::new();
+    let count = u64::try_from(table.batch.len()).unwrap();
+    let page = |limit, offset, count| {
+        let query = ListQuery { limit, offset, count, ..everything() };
+        table.tenant.records_list(&root(), "awkward", |_| Ok(query)).unwrap()
+    };
+    let first = page(10, 0, true);
+    assert_eq!((first.records.len(), first.has_more, first.total), (10, true, Some(count)));
+    assert_eq!((first.limit, first.offset), (10, 0));
+    let last = page(10, count - 10, false);
+    assert_eq!((last.records.len(), last.has_more, last.total), (10, false, None));
+    let beyond = page(10, u64::MAX, true);
+    assert_eq!((beyond.records.len(), beyond.has_more, beyond.total), (0, false, Some(count)));
+}
+
+#[test]
+fn selected_columns_come_in_the_order_asked_for() {
+    let table = Table::new();
+    let query =
+        ListQuery { select: Some(vec![position::FIELDS + 1, position::ID]), limit: 1, ..everything() };
+    let page = table.tenant.records_list(&root(), "awkward", |_| Ok(query)).unwrap();
+    assert_eq!(page.records, [r#"{"f1":0,"id":"00"}"#]);
+}
+
+#[test]
+fn long_lists_and_chains_are_no_obstacle() {
+    let table = Table::new();
+    let column = position::FIELDS + 1;
+    let numbers: Vec<_> = (0..40_000).map(CellValue::Int).collect();
+    let equal = |value: &CellValue| Filter::Compare { column, test: Test::Equal(value.clone()) };
+    let listed = Filter::Compare { column, test: Test::In(numbers.clone()) };
+    let expected = table.by_memory(&listed);
+    assert_eq!(table.by_sql(&listed), expected);
+    let chained = Filter::Or(numbers.iter().take(5_000).map(equal).collect());
+    assert_eq!(table.by_sql(&chained), expected);
+}
+
+#[test]
+fn trashed_records_are_listed_by_what_is_asked() {
+    let table = Table::new();
+    table.tenant.records_delete(&root(), "awkward", &["00".to_owned()], false, NOW).unwrap();
+    let all = table.batch.len();
+    let listed = |trashed| table.listed(ListQuery { trashed, ..everything() }).len();
+    assert_eq!([Trashed::Exclude, Trashed::Include, Trashed::Only].map(listed), [all - 1, all, 1]);
+}
