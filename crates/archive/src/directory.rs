@@ -159,11 +159,11 @@ struct Scan<'a, R> {
 impl<R: Read + Seek> Scan<'_, R> {
     /// Every check that one entry allows; `None` where it has a fault.
     fn check(&mut self, header: &CentralHeader) -> Result<Option<Record>, ArchiveError> {
-        let stored_name = shown(&String::from_utf8_lossy(&header.raw_name));
         let entry_path = match self.checked_name(header) {
             Ok(entry_path) => entry_path,
             Err(fault) => {
-                self.faults.report(ArchiveError::UnsafeName { entry: stored_name, fault })?;
+                let entry = shown(&String::from_utf8_lossy(&header.raw_name));
+                self.faults.report(ArchiveError::UnsafeName { entry, fault })?;
                 return Ok(None);
             }
         };
