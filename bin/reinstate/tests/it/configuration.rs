@@ -1,0 +1,56 @@
+//! Starting a server with settings that do not fit, and the help of every command.
+
+use crate::program::{SECRET, command, run, stderr, stdout};
+
+/// Runs `serve` with settings that keep it from starting.
+fn refused(settings: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        command(&["serve"]).current_dir(folder.path()).envs(settings.iter().copied()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        std::fs::read_dir(folder.path()).unwrap().next().is_none(),
+        "something was made before the refusal"
+    );
+    stderr(&output)
+}
+
+#[test]
+fn a_server_without_a_token_key_says_how_to_set_one() {
+    let message = refused(&[]);
+    for name in ["REINSTATE_JWT_SECRET", "REINSTATE_JWT_PUBLIC_KEY", "REINSTATE_JWKS"] {
+        assert!(message.contains(name), "{message}");
+    }
+}
+
+#[test]
+fn settings_that_do_not_fit_are_named_and_secrets_are_not_shown() {
+    assert!(refused(&[("REINSTATE_WORKRES", "1")]).contains("REINSTATE_WORKRES"));
+    assert!(refused(&[("REINSTATE_WORKERS", "many")]).contains("workers"));
+    let message = refused(&[("REINSTATE_JWT_SECRET", "hush")]);
+    assert!(message.contains("jwt_secret") && !message.contains("hush"), "{message}");
+    let two = refused(&[("REINSTATE_JWT_SECRET", SECRET), ("REINSTATE_JWKS", "keys.json")]);
+    assert!(!two.contains(SECRET), "{two}");
+    let postgres = [("REINSTATE_JWT_SECRET", SECRET), ("REINSTATE_DATABASE_URL", "postgres://u:pw@h/d")];
+    let message = refused(&postgres);
+    assert!(message.contains("PostgreSQL") && !message.contains("pw"), "{message}");
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    for name in ["serve", "demo", "import", "inspect", "token", "openapi"] {
+        let output = run(&[name, "--help"]);
+        assert!(output.status.success(), "{name}");
+        assert!(
+            stdout(&output).contains(&format!("Example:\n  reinstate {name}")) || name == "import",
+            "{name}"
+        );
+        assert!(stdout(&output).contains("Example"), "{name}");
+    }
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_wrong_usage() {
+    assert_eq!(run(&["extrude"]).status.code(), Some(2));
+    assert_eq!(run(&[]).status.code(), Some(2));
+}
