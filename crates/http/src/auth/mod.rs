@@ -6,12 +6,15 @@
 mod claims;
 mod jwks;
 mod key;
+mod mint;
 
 use std::path::PathBuf;
 
 use jsonwebtoken::{Validation, decode, decode_header, errors::ErrorKind};
 use reinstate_describe::Caller;
 use reinstate_store::TenantId;
+
+pub use mint::{MintError, TokenRequest, mint};
 
 use claims::Claims;
 use jwks::KeySet;
