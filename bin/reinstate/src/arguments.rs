@@ -2,8 +2,12 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::demo::DemoArguments;
 use crate::commands::import::ImportArguments;
 use crate::commands::inspect::InspectArguments;
+use crate::commands::openapi::OpenapiArguments;
+use crate::commands::serve::ServeArguments;
+use crate::commands::token::TokenArguments;
 
 /// Restores extract archives into the data of tenants, all or nothing.
 #[derive(Debug, Parser)]
@@ -17,6 +21,10 @@ pub(crate) struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Serve(ServeArguments),
+    Demo(DemoArguments),
     Import(ImportArguments),
     Inspect(InspectArguments),
+    Token(TokenArguments),
+    Openapi(OpenapiArguments),
 }

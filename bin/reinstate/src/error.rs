@@ -1,9 +1,14 @@
 //! Everything that can end a command early, and the exit code that it ends with.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use reinstate_api::client::ClientError;
+use reinstate_http::AppStateError;
+use reinstate_http::auth::MintError;
+use reinstate_jobs::JobsError;
+use reinstate_store::StoreError;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +51,38 @@ pub(crate) enum ProgramError {
     /// More than one way to check tokens.
     #[error("more than one token key is set: set one of jwt_secret, jwt_public_key and jwks")]
     TokenKeysSeveral,
+    /// A variable that is no text.
+    #[error("the environment variable {name} is not valid UTF-8")]
+    VariableNotText {
+        /// The variable.
+        name: String,
+    },
+    /// Only a server with a secret can be given tokens by this program.
+    #[error(
+        "tokens are made with a secret: set REINSTATE_JWT_SECRET to the one of the server; with a public key or a \
+         JWK set, tokens come from whoever holds the private key"
+    )]
+    SecretMissing,
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {address}: {message}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        message: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Workers or stored uploads.
+    #[error(transparent)]
+    Jobs(#[from] JobsError),
+    /// The application cannot be put together, most likely because of the token key.
+    #[error(transparent)]
+    App(#[from] AppStateError),
+    /// A token cannot be signed.
+    #[error(transparent)]
+    Mint(#[from] MintError),
     /// The user stopped an upload.
     #[error("interrupted before the upload was complete; nothing was queued")]
     UploadInterrupted,
@@ -67,9 +104,18 @@ impl ProgramError {
             | Self::SettingInvalid { .. }
             | Self::TokenKeyMissing
             | Self::TokenKeysSeveral
+            | Self::VariableNotText { .. }
+            | Self::SecretMissing
+            | Self::App(_)
             | Self::Client(ClientError::Address { .. } | ClientError::File { .. }) => 2,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::Output(_) | Self::UploadInterrupted | Self::Client(_) => 1,
+            Self::Output(_)
+            | Self::Listen { .. }
+            | Self::Store(_)
+            | Self::Jobs(_)
+            | Self::Mint(_)
+            | Self::UploadInterrupted
+            | Self::Client(_) => 1,
         }
     }
 }

@@ -5,9 +5,12 @@ mod commands;
 mod configuration;
 mod error;
 mod interrupt;
+mod logging;
 mod progress;
 mod run_report;
 mod run_watch;
+mod server;
+mod signals;
 mod table;
 
 use std::io::Write;
@@ -44,6 +47,10 @@ fn run(command: &Command, out: &mut impl Write) -> Result<bool, ProgramError> {
     match command {
         Command::Import(arguments) => client_runtime()?.block_on(commands::import::run(arguments, out)),
         Command::Inspect(arguments) => commands::inspect::run(arguments, out),
+        Command::Serve(arguments) => commands::serve::run(arguments, out),
+        Command::Demo(arguments) => commands::demo::run(arguments, out),
+        Command::Token(arguments) => commands::token::run(arguments, out),
+        Command::Openapi(arguments) => commands::openapi::run(arguments, out),
     }
 }
 

@@ -15,11 +15,23 @@ const FILE_DEFAULT: &str = "reinstate.toml";
 /// What the environment's variables begin with.
 const PREFIX: &str = "REINSTATE_";
 
+/// Which file is read.
+#[derive(Debug, Default)]
+pub(crate) enum FileOrigin {
+    /// `reinstate.toml` of the current folder, if it is there.
+    #[default]
+    Default,
+    /// This one; it must be there.
+    Named(PathBuf),
+    /// None.
+    Nowhere,
+}
+
 /// Where settings come from, for [`Layers::load`].
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
-    /// The file named by `--config`; it must be there.
-    pub(crate) file: Option<PathBuf>,
+    /// The file.
+    pub(crate) file: FileOrigin,
     /// The environment's variables, whatever their names.
     pub(crate) environment: Vec<(String, String)>,
     /// Settings from flags by name.
@@ -92,6 +104,22 @@ impl Provider for Layer {
     }
 }
 
+/// The process's variables that begin as settings do.
+///
+/// # Errors
+/// Where one of them is no text.
+pub(crate) fn variables() -> Result<Vec<(String, String)>, ProgramError> {
+    let ours = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(PREFIX));
+    ours.map(|(name, text)| {
+        let name = name.to_string_lossy().into_owned();
+        match text.into_string() {
+            Ok(text) => Ok((name, text)),
+            Err(_) => Err(ProgramError::VariableNotText { name }),
+        }
+    })
+    .collect()
+}
+
 /// The settings among the environment's variables.
 fn environment(variables: Vec<(String, String)>) -> Result<BTreeMap<String, String>, ProgramError> {
     let mut settings = BTreeMap::new();
@@ -110,14 +138,12 @@ fn environment(variables: Vec<(String, String)>) -> Result<BTreeMap<String, Stri
 }
 
 /// The layer of the file, if there is one.
-fn file_layer(named: Option<PathBuf>) -> Result<Option<Layer>, ProgramError> {
-    let (path, must_exist) = match named {
-        Some(path) => (path, true),
-        None => (PathBuf::from(FILE_DEFAULT), false),
+fn file_layer(origin: FileOrigin) -> Result<Option<Layer>, ProgramError> {
+    let path = match origin {
+        FileOrigin::Named(path) => path,
+        FileOrigin::Default if Path::new(FILE_DEFAULT).exists() => PathBuf::from(FILE_DEFAULT),
+        FileOrigin::Default | FileOrigin::Nowhere => return Ok(None),
     };
-    if !must_exist && !path.exists() {
-        return Ok(None);
-    }
     let text = std::fs::read_to_string(&path)
         .map_err(|error| ProgramError::FileUnreadable { path: path.clone(), message: error.to_string() })?;
     parse_file(&path, &text).map(Some)

@@ -1,5 +1,6 @@
 //! What the server is told from outside: settings in layers, checked as a whole before anything starts.
 
+mod flags;
 mod key;
 mod layer;
 pub(crate) mod quantity;
@@ -9,7 +10,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use layer::{Layers, Origins};
+pub(crate) use flags::SettingFlags;
+pub(crate) use layer::{FileOrigin, Layers, Origins, variables};
 pub(crate) use secret::Secret;
 
 use crate::error::ProgramError;

@@ -14,7 +14,7 @@ fn load(
     std::fs::write(&path, file.unwrap_or_default()).unwrap();
     let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
     let layers = Layers::load(Origins {
-        file: Some(path),
+        file: FileOrigin::Named(path),
         environment: environment.iter().map(owned).collect(),
         flags: flags.iter().map(|(name, text)| (*name, (*text).to_owned())).collect(),
     })?;
@@ -103,7 +103,8 @@ fn an_unknown_key_is_an_error_that_names_it() {
 
 #[test]
 fn a_file_that_is_named_must_be_there() {
-    let origins = Origins { file: Some(PathBuf::from("/nowhere/reinstate.toml")), ..Origins::default() };
+    let origins =
+        Origins { file: FileOrigin::Named(PathBuf::from("/nowhere/reinstate.toml")), ..Origins::default() };
     let error = Layers::load(origins).err().unwrap().to_string();
     assert!(error.contains("/nowhere/reinstate.toml"), "{error}");
 }

@@ -1,0 +1,112 @@
+//! The settings as flags of a command. Secrets have none: other users of a machine see its command lines.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{FileOrigin, Layers, Origins};
+use crate::error::ProgramError;
+
+/// The file and the flags of settings.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SettingFlags {
+    /// Configuration file [default: reinstate.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1:9001]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Folder of databases and uploads [default: ./reinstate-data]
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// Database [default: sqlite:// and the data folder]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// PEM public key of RS256, ES256 or EdDSA tokens
+    #[arg(long, value_name = "FILE")]
+    jwt_public_key: Option<String>,
+    /// Path or https address of a JWK set
+    #[arg(long, value_name = "LOCATION")]
+    jwks: Option<String>,
+    /// Runs worked on at once; 0 serves the API alone [default: number of cores]
+    #[arg(long, value_name = "NUMBER")]
+    workers: Option<String>,
+    /// Largest upload, such as 512MB [default: 10GiB]
+    #[arg(long, value_name = "SIZE")]
+    max_upload_bytes: Option<String>,
+    /// Where uploads are kept [default: file:// and objects in the data folder]
+    #[arg(long, value_name = "URL")]
+    storage_url: Option<String>,
+    /// Seconds that running restores may go on after SIGTERM [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    shutdown_grace_s: Option<String>,
+    /// Filter of the log [default: info]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Form of the log: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl SettingFlags {
+    /// No flags, and maybe a file, for commands that only look something up.
+    pub(crate) fn of_file(config: Option<PathBuf>) -> Self {
+        Self { config, ..Self::default() }
+    }
+
+    /// All layers: defaults, file, environment, these flags.
+    ///
+    /// # Errors
+    /// As [`Layers::load`]; a variable that is no text.
+    pub(crate) fn layers(&self) -> Result<Layers, ProgramError> {
+        Layers::load(Origins {
+            file: self.config.clone().map_or(FileOrigin::Default, FileOrigin::Named),
+            environment: super::variables()?,
+            flags: self.pairs(),
+        })
+    }
+
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let flags = [
+            ("listen", &self.listen),
+            ("data_dir", &self.data_dir),
+            ("database_url", &self.database_url),
+            ("jwt_public_key", &self.jwt_public_key),
+            ("jwks", &self.jwks),
+            ("workers", &self.workers),
+            ("max_upload_bytes", &self.max_upload_bytes),
+            ("storage_url", &self.storage_url),
+            ("shutdown_grace_s", &self.shutdown_grace_s),
+            ("log", &self.log),
+            ("log_format", &self.log_format),
+        ];
+        flags.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::key::KEYS;
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        flags: SettingFlags,
+    }
+
+    #[test]
+    fn every_setting_but_the_secret_has_its_flag() {
+        for key in KEYS {
+            let flag = format!("--{}", key.name.replace('_', "-"));
+            let parsed = Command::try_parse_from(["reinstate", &flag, "x"]);
+            if key.name == "jwt_secret" {
+                assert!(parsed.is_err());
+            } else {
+                assert_eq!(parsed.unwrap().flags.pairs(), [(key.name, "x".to_owned())]);
+            }
+        }
+    }
+}
