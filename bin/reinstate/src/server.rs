@@ -47,10 +47,11 @@ impl Server {
             Store::open(&StoreSettings::new(DatabaseUrl::Sqlite { dir: settings.database_dir.clone() }))?;
         let objects = Objects::open(&settings.objects_dir)?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
-        let jobs = Jobs::start(store.clone(), objects, job_settings(settings), clock.clone(), ids.clone())?;
+        let jobs =
+            Jobs::start(store.clone(), objects.clone(), job_settings(settings), clock.clone(), ids.clone())?;
         let http =
             HttpSettings { shutdown_grace_s: settings.shutdown_grace.as_secs(), ..HttpSettings::default() };
-        let state = AppState::new(store, jobs.clone(), &auth, http, clock, ids)?;
+        let state = AppState::new(store, objects, jobs.clone(), &auth, http, clock, ids)?;
         let server = reinstate_http::serve(listener, Data::new(state))?;
         let handle = server.handle();
         tokio::spawn(server);

@@ -1,6 +1,6 @@
 //! Starting a server with settings that do not fit, and the help of every command.
 
-use crate::program::{SECRET, command, run, stderr, stdout};
+use crate::program::{SECRET, command, finish, run, stderr, stdout};
 
 /// Runs `serve` with settings that keep it from starting.
 fn refused(settings: &[(&str, &str)]) -> String {

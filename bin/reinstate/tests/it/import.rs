@@ -6,12 +6,14 @@ use std::process::Output;
 use serde_json::Value as Json;
 
 use crate::archives;
-use crate::program::{Server, block_on, command, run, stderr, stdout, token};
+use crate::program::{Server, block_on, command, finish, run, stderr, stdout, token};
 
 fn import(server: &Server, tenant: &str, file: &Path, more: &[&str]) -> Output {
     let mut arguments = vec!["import", file.to_str().unwrap(), "--url", server.url()];
     arguments.extend(more);
-    command(&arguments).env("REINSTATE_TOKEN", token(tenant, "full")).output().unwrap()
+    let mut command = command(&arguments);
+    command.env("REINSTATE_TOKEN", token(tenant, "full"));
+    finish(command)
 }
 
 #[test]

@@ -11,7 +11,7 @@ use reinstate_api::client::Client;
 /// The secret of every test server.
 pub(crate) const SECRET: &str = "a secret for tests that is long enough";
 /// How long anything may take on a machine that is busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program without settings of whoever runs the tests.
 pub(crate) fn command(arguments: &[&str]) -> Command {
@@ -27,7 +27,25 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 
 /// Runs the program to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
-    command(arguments).output().unwrap()
+    finish(command(arguments))
+}
+
+/// Runs a command to its end, which must come in time.
+pub(crate) fn finish(mut command: Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = child.id();
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || send.send(child.wait_with_output()));
+    receive.recv_timeout(PATIENCE).map(Result::unwrap).unwrap_or_else(|_| {
+        signal(id, "KILL");
+        panic!("{command:?} did not end within {PATIENCE:?}")
+    })
+}
+
+/// Sends a signal to a process that a test started.
+fn signal(id: u32, name: &str) {
+    let status = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
+    assert!(status.success());
 }
 
 /// What a finished program printed to standard output.
@@ -42,10 +60,9 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 /// A token from the program itself.
 pub(crate) fn token(tenant: &str, access: &str) -> String {
-    let output = command(&["token", "--tenant", tenant, "--access", access])
-        .env("REINSTATE_JWT_SECRET", SECRET)
-        .output()
-        .unwrap();
+    let mut command = command(&["token", "--tenant", tenant, "--access", access]);
+    command.env("REINSTATE_JWT_SECRET", SECRET);
+    let output = finish(command);
     assert!(output.status.success(), "{}", stderr(&output));
     stdout(&output).trim().to_owned()
 }
@@ -99,9 +116,7 @@ impl Server {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let signal = format!("kill -TERM {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &signal]).status().unwrap();
-        assert!(status.success());
+        signal(self.child.id(), "TERM");
     }
 
     /// Whether the server has ended.

@@ -1,6 +1,6 @@
 //! `reinstate token` and `reinstate openapi`.
 
-use crate::program::{SECRET, Server, block_on, command, run, stderr, stdout, token};
+use crate::program::{SECRET, Server, block_on, command, finish, run, stderr, stdout, token};
 
 #[test]
 fn a_token_of_the_program_opens_its_tenant_and_level() {
@@ -23,7 +23,9 @@ fn a_token_needs_the_secret_and_arguments_that_fit() {
         ["token", "--tenant", "Not A Tenant", "--access", "full"],
         ["token", "--tenant", "acme", "--access", "some"],
     ] {
-        let output = command(&wrong).env("REINSTATE_JWT_SECRET", SECRET).output().unwrap();
+        let mut command = command(&wrong);
+        command.env("REINSTATE_JWT_SECRET", SECRET);
+        let output = finish(command);
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
 }
