@@ -5,8 +5,9 @@ use crate::program::{SECRET, command, finish, run, stderr, stdout};
 /// Runs `serve` with settings that keep it from starting.
 fn refused(settings: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let output =
-        command(&["serve"]).current_dir(folder.path()).envs(settings.iter().copied()).output().unwrap();
+    let mut command = command(&["serve"]);
+    command.current_dir(folder.path()).envs(settings.iter().copied());
+    let output = finish(command);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(
         std::fs::read_dir(folder.path()).unwrap().next().is_none(),
