@@ -376,7 +376,9 @@ pub fn check_id(id: &str) -> Result<(), String> {
     if id.is_empty() || (id.len() > ID_CHARS_MAX && id.chars().count() > ID_CHARS_MAX) {
         return Err(format!("Field 'id' must have 1 to {ID_CHARS_MAX} characters"));
     }
-    if id.chars().any(char::is_control) {
+    // Control characters are the ASCII ones and those that UTF-8 begins with 0xC2.
+    let may_be_control = |byte: u8| byte < 0x20 || byte == 0x7f || byte == 0xc2;
+    if id.bytes().any(may_be_control) && id.chars().any(char::is_control) {
         return Err("Field 'id' holds a control character".to_owned());
     }
     Ok(())

@@ -91,11 +91,16 @@ impl Cursor<'_> {
     }
 
     /// Takes exactly `count` digits as a number.
+    #[inline]
     pub(super) fn digits(&mut self, count: usize) -> Option<i64> {
         let (head, rest) = self.0.split_at_checked(count)?;
-        let number = head.iter().try_fold(0, |number, byte| {
-            byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'))
-        })?;
+        let mut number = 0;
+        for byte in head {
+            if !byte.is_ascii_digit() {
+                return None;
+            }
+            number = number * 10 + i64::from(byte - b'0');
+        }
         self.0 = rest;
         Some(number)
     }

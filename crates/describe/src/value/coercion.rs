@@ -162,6 +162,10 @@ pub(crate) fn text_into(raw: &str, out: &mut String) -> Result<(), ValueFault> {
 
 /// Appends a JSON array with each element in the JSON form of its base type.
 fn array_into(column_type: ColumnType, raw: &str, out: &mut String) -> Result<(), ValueFault> {
+    if raw == "[]" {
+        out.push_str(raw);
+        return Ok(());
+    }
     if !raw.starts_with('[') {
         return Err(ValueFault::mismatch(column_type, raw));
     }

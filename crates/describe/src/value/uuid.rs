@@ -10,6 +10,10 @@ pub fn canonical(text: &str) -> Option<String> {
 /// [`canonical`], appended to a text; false where `text` is no UUID, with `out` as it was.
 #[must_use]
 pub fn canonical_into(text: &str, out: &mut String) -> bool {
+    if is_canonical(text) {
+        out.push_str(text);
+        return true;
+    }
     let has_dashes = match text.len() {
         36 => true,
         32 => false,
@@ -28,6 +32,15 @@ pub fn canonical_into(text: &str, out: &mut String) -> bool {
         out.push(char::from(byte.to_ascii_lowercase()));
     }
     true
+}
+
+/// The common case: nothing to rewrite.
+fn is_canonical(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(position, byte)| match position {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
 }
 
 #[cfg(test)]
