@@ -1,0 +1,304 @@
+//! A server's inside in a folder of its own: store, objects, workers.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reinstate_archive::{ArchiveWriter, ManifestHeader};
+use reinstate_describe::{AccessLevel, Caller, Trashed};
+use reinstate_engine::IdSource;
+use reinstate_jobs::{
+    CheckedUpload, ImportForm, Imported, JobSettings, Jobs, JobsError, Objects, SystemClock, TimeOrderedIds,
+};
+use reinstate_store::control::{RunRecord, RunStatus};
+use reinstate_store::{DatabaseUrl, Store, StoreSettings, Tenant, TenantId};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// Longest wait for something that takes milliseconds on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) const NOTES: &str = "notes:\n  fields:\n    title: { type: text, required: true }\n";
+
+pub(crate) struct House {
+    pub(crate) jobs: Jobs,
+    pub(crate) store: Store,
+    pub(crate) ids: Arc<TestIds>,
+    pub(crate) dir: TempDir,
+    settings: JobSettings,
+}
+
+/// Settings for tests: two workers, everything as it is by default.
+pub(crate) fn settings(dir: &Path) -> JobSettings {
+    JobSettings { workers: 2, ..JobSettings::new(dir) }
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut JobSettings)) -> Self {
+        Self::with_store(|_| {}, change)
+    }
+
+    pub(crate) fn with_store(
+        change_store: impl FnOnce(&mut StoreSettings),
+        change: impl FnOnce(&mut JobSettings),
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut settings = settings(dir.path());
+        change(&mut settings);
+        let mut store = store_settings(dir.path());
+        change_store(&mut store);
+        let store = Store::open(&store).unwrap();
+        let ids = Arc::new(TestIds::default());
+        let jobs = start(&store, &settings, &ids).unwrap();
+        Self { jobs, store, ids, dir, settings }
+    }
+
+    /// Ends this process's part and starts a new one on the same folder; `between` sees the folder unattended.
+    pub(crate) fn restart(self, between: impl FnOnce(&Store)) -> Self {
+        self.restart_with(|_| {}, between)
+    }
+
+    /// [`House::restart`] with other settings.
+    pub(crate) fn restart_with(
+        self,
+        change: impl FnOnce(&mut JobSettings),
+        between: impl FnOnce(&Store),
+    ) -> Self {
+        block_on(self.jobs.shutdown(Duration::ZERO));
+        let Self { jobs, store, ids, dir, mut settings } = self;
+        drop((jobs, store));
+        change(&mut settings);
+        let store = open_store(dir.path());
+        between(&store);
+        let jobs = start(&store, &settings, &ids).unwrap();
+        Self { jobs, store, ids, dir, settings }
+    }
+
+    pub(crate) fn start_again(&self) -> Result<Jobs, JobsError> {
+        start(&self.store, &self.settings, &self.ids)
+    }
+
+    pub(crate) fn upload(&self, tenant: &str, bytes: &[u8]) -> Result<CheckedUpload, JobsError> {
+        block_on(async {
+            let mut upload = self.jobs.upload_begin(&tenant_id(tenant), &full(), Some("data.zip")).await?;
+            for chunk in bytes.chunks(700) {
+                upload.write(Bytes::copy_from_slice(chunk)).await?;
+            }
+            upload.finish().await
+        })
+    }
+
+    pub(crate) fn import_as(
+        &self,
+        tenant: &str,
+        caller: &Caller,
+        bytes: &[u8],
+        strategy: &str,
+    ) -> Result<Imported, JobsError> {
+        let form = ImportForm { conflict_strategy: Some(strategy.to_owned()), ..ImportForm::default() };
+        self.jobs.restore_import(caller, self.upload(tenant, bytes)?, &form.parse()?)
+    }
+
+    pub(crate) fn import(&self, tenant: &str, bytes: &[u8]) -> Imported {
+        self.import_as(tenant, &full(), bytes, "upsert").unwrap()
+    }
+
+    pub(crate) fn run(&self, tenant: &str, run_id: &str) -> RunRecord {
+        self.store.control.run_get(&tenant_id(tenant), run_id).unwrap()
+    }
+
+    /// Waits until a run is as `is` says.
+    pub(crate) fn wait(&self, tenant: &str, run_id: &str, is: impl Fn(&RunRecord) -> bool) -> RunRecord {
+        let begin = Instant::now();
+        loop {
+            let run = self.run(tenant, run_id);
+            if is(&run) {
+                return run;
+            }
+            assert!(begin.elapsed() < PATIENCE, "the run stays as it is: {run:#?}");
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits until a run ended and its worker let go of it.
+    pub(crate) fn ended(&self, tenant: &str, run_id: &str) -> RunRecord {
+        self.wait(tenant, run_id, |run| run.status.has_ended() && run.lease_owner.is_none())
+    }
+
+    pub(crate) fn completed(&self, tenant: &str, run_id: &str) -> RunRecord {
+        let run = self.ended(tenant, run_id);
+        assert_eq!(run.status, RunStatus::Completed, "{:?} {:?}", run.error, run.error_detail);
+        run
+    }
+
+    pub(crate) fn tenant(&self, tenant: &str) -> Tenant {
+        self.store.tenants.open(&tenant_id(tenant)).unwrap()
+    }
+
+    /// The tenant's data without the marks of runs.
+    pub(crate) fn dump(&self, tenant: &str) -> String {
+        self.tenant(tenant).dump().unwrap()
+    }
+
+    pub(crate) fn logs(&self, tenant: &str, run_id: &str) -> Vec<Json> {
+        self.list(tenant, "restore_logs", "run_id", run_id)
+    }
+
+    pub(crate) fn list(&self, tenant: &str, model: &str, field: &str, value: &str) -> Vec<Json> {
+        let pairs = [(format!("filter[where][{field}]"), value.to_owned())];
+        let page = self
+            .store
+            .control
+            .system_list(&tenant_id(tenant), &full(), model, |layout| {
+                reinstate_describe::filter::parse_list_query(&pairs, layout)
+            })
+            .unwrap();
+        page.records.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+    }
+
+    pub(crate) fn restore(&self, tenant: &str, id: &str) -> Json {
+        let control = &self.store.control;
+        let text = control.system_get(&tenant_id(tenant), &full(), "restores", id, Trashed::Include).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The files under the folder of uploads.
+    pub(crate) fn files(&self) -> Vec<String> {
+        fn walk(dir: &Path, found: &mut Vec<String>) {
+            for entry in std::fs::read_dir(dir).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { walk(&path, found) } else { found.push(path.display().to_string()) }
+            }
+        }
+        let mut found = Vec::new();
+        walk(&self.dir.path().join("objects"), &mut found);
+        found
+    }
+}
+
+fn store_settings(dir: &Path) -> StoreSettings {
+    StoreSettings::new(DatabaseUrl::Sqlite { dir: dir.to_owned() })
+}
+
+fn open_store(dir: &Path) -> Store {
+    Store::open(&store_settings(dir)).unwrap()
+}
+
+fn start(store: &Store, settings: &JobSettings, ids: &Arc<TestIds>) -> Result<Jobs, JobsError> {
+    let objects = Objects::open(&settings.data_dir.join("objects")).unwrap();
+    let ids: Arc<dyn IdSource> = Arc::<TestIds>::clone(ids);
+    Jobs::start(store.clone(), objects, settings.clone(), Arc::new(SystemClock), ids)
+}
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+pub(crate) fn tenant_id(name: &str) -> TenantId {
+    TenantId::new(name).unwrap()
+}
+
+pub(crate) fn full() -> Caller {
+    Caller::new(AccessLevel::Full, "ann")
+}
+
+pub(crate) fn editor() -> Caller {
+    Caller::new(AccessLevel::Edit, "ed")
+}
+
+/// An archive of the model `notes` with these lines.
+pub(crate) fn notes(lines: &[String]) -> Vec<u8> {
+    archive(NOTES, &[("notes.jsonl", lines)])
+}
+
+pub(crate) fn archive(describe: &str, files: &[(&str, &[String])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = ArchiveWriter::new(&mut bytes, ManifestHeader::default());
+    writer.start_entry("describe.yaml").unwrap();
+    writer.write(describe.as_bytes()).unwrap();
+    for (name, lines) in files {
+        writer.start_entry(name).unwrap();
+        for line in *lines {
+            writer.write_line(line.as_bytes()).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    bytes
+}
+
+/// `count` lines with ids from `first` on.
+pub(crate) fn lines(first: usize, count: usize) -> Vec<String> {
+    (first..first + count).map(|n| format!(r#"{{"id":"note-{n:06}","title":"Note {n}"}}"#)).collect()
+}
+
+/// Lines without ids: the engine asks the source of ids for each, where a test can hold it up.
+pub(crate) fn nameless(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!(r#"{{"title":"Note {n}"}}"#)).collect()
+}
+
+/// Ids in order, with a place to hold the engine up: the first record without id after [`TestIds::hold`] waits for
+/// [`TestIds::release`], or panics after [`TestIds::break_next`].
+#[derive(Default)]
+pub(crate) struct TestIds {
+    breaks: AtomicBool,
+    hold: Mutex<Hold>,
+    changed: Condvar,
+}
+
+#[derive(Default, Clone, Copy, PartialEq)]
+enum Hold {
+    #[default]
+    Open,
+    Armed,
+    Held,
+}
+
+impl TestIds {
+    pub(crate) fn hold(&self) {
+        *self.hold.lock().unwrap() = Hold::Armed;
+    }
+
+    pub(crate) fn break_next(&self) {
+        self.breaks.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until the engine is held up.
+    pub(crate) fn wait_held(&self) {
+        let state = self.hold.lock().unwrap();
+        let (state, waited) =
+            self.changed.wait_timeout_while(state, PATIENCE, |hold| *hold != Hold::Held).unwrap();
+        assert!(!waited.timed_out(), "the engine never came by");
+        drop(state);
+    }
+
+    pub(crate) fn release(&self) {
+        *self.hold.lock().unwrap() = Hold::Open;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut hold = self.hold.lock().unwrap();
+        if *hold == Hold::Armed {
+            *hold = Hold::Held;
+            self.changed.notify_all();
+        }
+        drop(self.changed.wait_while(hold, |hold| *hold == Hold::Held).unwrap());
+    }
+}
+
+impl IdSource for TestIds {
+    fn record_id(&self) -> String {
+        // The engine's reading thread has no name; whoever else asks for ids has one.
+        if std::thread::current().name().is_none() {
+            assert!(!self.breaks.swap(false, Ordering::SeqCst), "broken on purpose");
+            self.pass();
+        }
+        TimeOrderedIds.record_id()
+    }
+}
