@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use reinstate_engine::{Counters, Strategy};
 use reinstate_store::control::{QueueState, RunStatus};
 
+use crate::jobs::lock;
+
 /// What the workers of this process are at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobStats {
@@ -37,7 +39,14 @@ pub struct EndedRuns {
 #[derive(Debug, Default)]
 pub(crate) struct Statistics {
     busy: AtomicUsize,
-    ended: Mutex<(HashMap<(RunStatus, Strategy), u64>, Counters)>,
+    ended: Mutex<Ended>,
+}
+
+/// What ended, counted.
+#[derive(Debug, Default)]
+struct Ended {
+    runs: HashMap<(RunStatus, Strategy), u64>,
+    records: Counters,
 }
 
 impl Statistics {
@@ -49,11 +58,11 @@ impl Statistics {
 
     /// A run ended.
     pub(crate) fn ended(&self, status: RunStatus, strategy: Strategy, counters: &Counters) {
-        let mut ended = self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *ended.0.entry((status, strategy)).or_default() += 1;
-        ended.1.records_failed += counters.records_failed;
+        let mut ended = lock(&self.ended);
+        *ended.runs.entry((status, strategy)).or_default() += 1;
+        ended.records.records_failed += counters.records_failed;
         if status == RunStatus::Completed {
-            let sum = &mut ended.1;
+            let sum = &mut ended.records;
             sum.records_imported += counters.records_imported;
             sum.records_updated += counters.records_updated;
             sum.records_skipped += counters.records_skipped;
@@ -65,8 +74,8 @@ impl Statistics {
 
     /// The figures now.
     pub(crate) fn snapshot(&self, workers: usize, queue: QueueState) -> JobStats {
-        let ended = self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let runs = ended.0.iter().map(|((status, strategy), runs)| EndedRuns {
+        let ended = lock(&self.ended);
+        let runs = ended.runs.iter().map(|((status, strategy), runs)| EndedRuns {
             status: *status,
             strategy: *strategy,
             runs: *runs,
@@ -76,7 +85,7 @@ impl Statistics {
             workers_busy: self.busy.load(Ordering::Relaxed),
             queue,
             ended: runs.collect(),
-            records: ended.1,
+            records: ended.records,
         }
     }
 }

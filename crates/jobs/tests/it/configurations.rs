@@ -105,7 +105,8 @@ fn what_was_shown_may_be_sent_back_and_what_nobody_sets_may_not_change() {
 fn several_configurations_are_changed_by_their_ids_all_or_none() {
     let house = House::new();
     let acme = tenant_id("acme");
-    let ids: Vec<_> = ["a", "b"].map(|name| create(&house, &json!({"name": name})).unwrap()["id"].clone()).into();
+    let ids: Vec<_> =
+        ["a", "b"].map(|name| create(&house, &json!({"name": name})).unwrap()["id"].clone()).into();
     let patch = |id: &Json| json!({"id": id, "enabled": false});
     let (first, second) = (patch(&ids[0]), patch(&ids[1]));
     house.jobs.restores_update(&acme, &full(), &[(None, &first), (None, &second)]).unwrap();

@@ -91,7 +91,7 @@ CREATE INDEX restore_runs_queue ON restore_runs (status, seq);
 CREATE INDEX restore_runs_tenant_queue ON restore_runs (tenant, status, seq);
 CREATE INDEX restore_runs_leased ON restore_runs (tenant, lease_expires_at)
     WHERE lease_expires_at IS NOT NULL;
-CREATE INDEX restore_runs_by_restore ON restore_runs (tenant, restore_id, seq);
+CREATE INDEX restore_runs_by_restore ON restore_runs (tenant, restore_id, created_at, id);
 CREATE INDEX restore_runs_by_age ON restore_runs (tenant, created_at, id);
 
 CREATE TABLE restore_logs (

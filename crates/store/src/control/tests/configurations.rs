@@ -66,7 +66,9 @@ fn statistics_follow_the_runs_and_cancelled_ones_count_in_the_total_alone() {
     let plane = plane();
     let acme = tenant("acme");
     plane.restores_create(&acme, &[restore("restore-1")], 1).unwrap();
-    for (at, status) in [RunStatus::Completed, RunStatus::Failed, RunStatus::Completed].into_iter().enumerate() {
+    for (at, status) in
+        [RunStatus::Completed, RunStatus::Failed, RunStatus::Completed].into_iter().enumerate()
+    {
         plane.run_again("acme", "restore-1", &format!("run-{at}"), 10 + at as i64).unwrap();
         let run = plane.claim(MINUTE).unwrap();
         assert!(plane.finish(&run, status, MINUTE));

@@ -2,9 +2,7 @@
 
 use std::cell::RefCell;
 
-use diesel::connection::{
-    Instrumentation, InstrumentationEvent, set_default_instrumentation,
-};
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use reinstate_describe::filter::parse_list_query;
@@ -59,7 +57,8 @@ fn frequent_queries_use_their_indexes() {
     let acme = tenant("acme");
     let caller = Caller::new(AccessLevel::Root, "ann");
     let list = |model: &str, pairs: &[(&str, &str)]| {
-        let pairs: Vec<_> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let pairs: Vec<_> =
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         plane.system_list(&acme, &caller, model, |layout| parse_list_query(&pairs, layout)).unwrap();
     };
 
@@ -72,6 +71,12 @@ fn frequent_queries_use_their_indexes() {
         list("restore_runs", &[("filter[where][restore_id]", "restore-1")]);
     });
     assert_uses(&lines, "restore_runs_by_restore");
+
+    let lines = plan(&plane, "restore_runs", || {
+        // The restore is unknown; its active run is looked for first.
+        assert!(plane.run_cancel(&acme, "restore-1", "bob", 1).is_err());
+    });
+    assert_uses(&lines, "restore_runs_one_active");
 
     let lines = plan(&plane, "restore_runs", || list("restore_runs", &[]));
     assert_uses(&lines, "restore_runs_by_age");
