@@ -1,9 +1,6 @@
 //! The OpenAPI document, made from the route table: what is registered is described, and nothing else.
 
-use reinstate_api::{
-    ErrorCode, Failure, FieldDefinition, Health, ImportAccepted, LogRecord, ModelDefinition, Page, Readiness,
-    RestoreBody, RunAccepted, RunCancelled, RunRecord, UploadAccepted, ValidationErrors, Welcome,
-};
+use reinstate_api::{ErrorCode, Failure, FieldDefinition, Health, ImportAccepted, ImportConfig, LogRecord, ModelDefinition, Page, ProgressDetail, Readiness, RestoreBody, RunAccepted, RunCancelled, RunRecord, RunStatus, UploadAccepted, ValidationError, ValidationErrors, Welcome};
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
@@ -57,14 +54,19 @@ pub fn document_json() -> Result<String, serde_json::Error> {
 fn components() -> Components {
     let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     ComponentsBuilder::new()
+        .schema_from::<ErrorCode>()
         .schema_from::<Failure>()
+        .schema_from::<ValidationError>()
         .schema_from::<ValidationErrors>()
         .schema_from::<Page>()
         .schema_from::<RunAccepted>()
         .schema_from::<RunCancelled>()
+        .schema_from::<ImportConfig>()
         .schema_from::<ImportAccepted>()
         .schema_from::<UploadAccepted>()
         .schema_from::<RestoreBody>()
+        .schema_from::<RunStatus>()
+        .schema_from::<ProgressDetail>()
         .schema_from::<RunRecord>()
         .schema_from::<LogRecord>()
         .schema_from::<ModelDefinition>()

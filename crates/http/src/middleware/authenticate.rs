@@ -50,7 +50,8 @@ pub(crate) async fn authenticate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if is_api(request.path()) {
+    // The path as the router reads it: in the raw one an encoded letter would hide the prefix.
+    if is_api(request.match_info().as_str()) {
         match identify(&request).await {
             Ok(identity) => {
                 tracing::Span::current().record("tenant", identity.tenant.as_str());

@@ -1,0 +1,99 @@
+//! Cancelling a run: in the queue, while it waits, and in the middle of its data.
+
+use reinstate_engine::Cancellation;
+use reinstate_store::{RunToken, TenantId};
+use serde_json::json;
+
+use crate::harness::{Session, TestServer, archive_of, orders_archive};
+
+async fn cancel_of(session: &Session, run: &serde_json::Value) -> String {
+    let path = format!("/api/restores/{}/cancel", run["restore_id"].as_str().unwrap());
+    let answer = session.call("POST", &path).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.data()["message"], "Restore cancelled");
+    answer.data()["run_id"].as_str().unwrap().to_owned()
+}
+
+async fn run_of(session: &Session, run_id: &str) -> serde_json::Value {
+    session.get(&format!("/api/data/restore_runs/{run_id}")).await.data().clone()
+}
+
+#[actix_web::test]
+async fn nothing_to_cancel_is_not_found() {
+    let server = TestServer::start().await;
+    let session = server.session("alpha", "full");
+    session.call("POST", "/api/restores/restore_none/cancel").await.refused(404, "RECORD_NOT_FOUND");
+    let run = session.restore(orders_archive(&["a"]), "upsert").await;
+    let path = format!("/api/restores/{}/cancel", run["restore_id"].as_str().unwrap());
+    session.call("POST", &path).await.refused(404, "RECORD_NOT_FOUND");
+    assert_eq!(run_of(&session, run["id"].as_str().unwrap()).await["status"], "completed");
+}
+
+#[actix_web::test]
+async fn a_queued_run_is_cancelled_and_never_taken() {
+    let server = TestServer::start_with(|_, jobs| jobs.workers = 0).await;
+    let session = server.session("alpha", "full");
+    let before = server.dump("alpha");
+    let run_id = session.import(orders_archive(&["a"]), &[]).await;
+    let run = run_of(&session, &run_id).await;
+    assert_eq!(run["status"], "queued", "{run}");
+    assert_eq!(cancel_of(&session, &run).await, run_id);
+    assert_eq!(run_of(&session, &run_id).await["status"], "cancelled");
+    assert_eq!(server.dump("alpha"), before);
+}
+
+#[actix_web::test]
+async fn a_run_that_waits_for_the_tenant_is_cancelled_and_leaves_nothing() {
+    let server = TestServer::start().await;
+    let session = server.session("alpha", "full");
+    session.orders(&["a"]).await;
+    // Another writer holds the tenant, so that the run is taken but cannot begin.
+    let tenant = server.store.tenants.open(&TenantId::new("alpha").unwrap()).unwrap();
+    let held = tenant.target(RunToken { run_id: "run_other", fence: 1 }, &Cancellation::default()).unwrap();
+    let run_id = session.import(orders_archive(&["a", "b"]), &[("conflict_strategy", "replace")]).await;
+    let path = format!("/api/data/restore_runs/{run_id}");
+    let run = session.wait_until(&path, |run| run["status"] == "running").await;
+    assert_eq!(cancel_of(&session, &run).await, run_id);
+    assert_eq!(run_of(&session, &run_id).await["status"], "cancelled");
+    drop(held);
+    // The next run of the tenant comes after the cancelled one has let go.
+    let next = session.restore(orders_archive(&["b"]), "skip").await;
+    assert_eq!(next["status"], "completed", "{next}");
+    assert_eq!(session.titles().await, [("a".into(), "mine".into()), ("b".into(), "from archive".into())]);
+    assert_eq!(run_of(&session, &run_id).await["status"], "cancelled");
+}
+
+#[actix_web::test]
+async fn a_run_in_the_middle_of_its_data_is_cancelled_and_leaves_nothing() {
+    let server = TestServer::start().await;
+    let session = server.session("alpha", "full");
+    session.orders(&["r1", "mine"]).await;
+    let before = server.dump("alpha");
+    let lines = (0..150_000).map(|n| format!(r#"{{"id":"r{n}","title":"record number {n}"}}"#)).collect();
+    let describe = "orders:\n  fields:\n    title: { type: text }\n    note: { type: text }\n";
+    let file = archive_of(describe, &[("orders", lines), ("more", Vec::new())]);
+    let run_id = session.import(file, &[("conflict_strategy", "replace")]).await;
+    let path = format!("/api/data/restore_runs/{run_id}");
+    let is_under_way = |run: &serde_json::Value| {
+        assert_ne!(run["status"], "completed", "the run was too quick to be cancelled");
+        run["progress"].as_u64().is_some_and(|percent| percent > 25)
+    };
+    let run = session.wait_until(&path, is_under_way).await;
+    session.get("/api/data/orders/r149999").await.refused(404, "RECORD_NOT_FOUND");
+    assert_eq!(cancel_of(&session, &run).await, run_id);
+    // A second run of the tenant only begins once the first has rolled back.
+    let next = session.restore(orders_archive(&[]), "skip").await;
+    assert_eq!(next["status"], "completed", "{next}");
+    assert_eq!(session.titles().await, [("mine".into(), "mine".into()), ("r1".into(), "mine".into())]);
+    assert_eq!(without_marks(&server.dump("alpha")), without_marks(&before));
+    let run = run_of(&session, &run_id).await;
+    assert_eq!(run["status"], json!("cancelled"));
+    assert!(run["error"].as_str().is_some_and(|error| error.contains("othing")), "{run}");
+    assert!(run["progress"].as_u64().unwrap() < 100);
+}
+
+/// The dump without what the next run left: its mark.
+fn without_marks(dump: &str) -> String {
+    let lines: Vec<&str> = dump.lines().filter(|line| !line.contains("run_")).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,9 @@
+//! What every test of the API stands on.
+
+mod archive;
+mod server;
+mod session;
+
+pub(crate) use archive::{archive, archive_of, orders_archive};
+pub(crate) use server::{SECRET, TestServer, mint, mint_with, now_s};
+pub(crate) use session::{Answer, Session};

@@ -1,0 +1,141 @@
+//! A whole server in this process: its own folder, its own port, its own workers.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix_web::dev::ServerHandle;
+use actix_web::web::Data;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use reinstate_http::{AppState, AuthSettings, HttpSettings, serve};
+use reinstate_jobs::{JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
+use reinstate_store::{DatabaseUrl, Store, StoreSettings, TenantId};
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+use super::session::Session;
+
+/// The secret of every test server.
+pub(crate) const SECRET: &str = "a secret of more than thirty-two bytes, for tests alone";
+
+/// Where the data of a test server lives. The tests' bodies do not know; another backend is one more variant.
+#[derive(Debug, Clone, Copy)]
+enum Backend {
+    Sqlite,
+}
+
+impl Backend {
+    fn url(self, dir: &Path) -> DatabaseUrl {
+        match self {
+            Self::Sqlite => DatabaseUrl::Sqlite { dir: dir.to_owned() },
+        }
+    }
+}
+
+/// A running server; dropping it stops it and removes its folder.
+pub(crate) struct TestServer {
+    url: String,
+    pub(crate) store: Store,
+    jobs: Jobs,
+    handle: ServerHandle,
+    dir: TempDir,
+    http: reqwest::Client,
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_, _| {}).await
+    }
+
+    /// A server with other settings than the tests' defaults.
+    pub(crate) async fn start_with(adjust: impl FnOnce(&mut HttpSettings, &mut JobSettings)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let auth = AuthSettings::Hs256Secret(SECRET.to_owned());
+        Self::start_in(dir, auth, adjust).await
+    }
+
+    /// A server that verifies tokens with another key.
+    pub(crate) async fn start_with_key(auth: AuthSettings) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), auth, |_, _| {}).await
+    }
+
+    async fn start_in(
+        dir: TempDir,
+        auth: AuthSettings,
+        adjust: impl FnOnce(&mut HttpSettings, &mut JobSettings),
+    ) -> Self {
+        let mut http = HttpSettings { server_threads: 1, shutdown_grace_s: 1, ..HttpSettings::default() };
+        let mut job_settings = JobSettings { workers: 2, ..JobSettings::new(dir.path()) };
+        adjust(&mut http, &mut job_settings);
+        let store = Store::open(&StoreSettings::new(Backend::Sqlite.url(dir.path()))).unwrap();
+        let objects = Objects::open(&dir.path().join("objects")).unwrap();
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
+        let jobs =
+            Jobs::start(store.clone(), objects.clone(), job_settings, clock.clone(), ids.clone()).unwrap();
+        let state = AppState::new(store.clone(), objects, jobs.clone(), &auth, http, clock, ids).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = serve(listener, Data::new(state)).unwrap();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        Self { url, store, jobs, handle, dir, http: reqwest::Client::new() }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Requests with a token of that tenant and level.
+    pub(crate) fn session(&self, tenant: &str, access: &str) -> Session {
+        self.session_with(Some(mint(tenant, access)))
+    }
+
+    /// Requests with that token, or none.
+    pub(crate) fn session_with(&self, token: Option<String>) -> Session {
+        Session::new(self.http.clone(), self.url.clone(), token)
+    }
+
+    /// The whole data of a tenant as text.
+    pub(crate) fn dump(&self, tenant: &str) -> String {
+        self.store.tenants.open(&TenantId::new(tenant).unwrap()).unwrap().dump().unwrap()
+    }
+
+    /// The files that hold uploads, of all tenants, unfinished ones included.
+    pub(crate) fn stored_uploads(&self) -> Vec<PathBuf> {
+        files_below(&self.dir.path().join("objects"))
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        // The wish is sent at once; nobody waits for the server to follow it.
+        drop(self.handle.stop(false));
+        self.jobs.wake();
+    }
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// A good token for a user `ann` without groups.
+pub(crate) fn mint(tenant: &str, access: &str) -> String {
+    mint_with(&json!({ "sub": "ann", "tenant": tenant, "access": access, "exp": now_s() + 3600 }))
+}
+
+/// A token with these claims, signed with the test servers' secret.
+pub(crate) fn mint_with(claims: &Json) -> String {
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()
+}
