@@ -1,6 +1,10 @@
 //! The OpenAPI document, made from the route table: what is registered is described, and nothing else.
 
-use reinstate_api::{ErrorCode, Failure, FieldDefinition, Health, ImportAccepted, ImportConfig, LogRecord, ModelDefinition, Page, ProgressDetail, Readiness, RestoreBody, RunAccepted, RunCancelled, RunRecord, RunStatus, UploadAccepted, ValidationError, ValidationErrors, Welcome};
+use reinstate_api::{
+    ErrorCode, Failure, FieldDefinition, Health, ImportAccepted, ImportConfig, LogRecord, ModelDefinition,
+    Page, ProgressDetail, Readiness, RestoreBody, RunAccepted, RunCancelled, RunRecord, RunStatus,
+    UploadAccepted, ValidationError, ValidationErrors, Welcome,
+};
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,

@@ -71,11 +71,11 @@ async fn a_run_in_the_middle_of_its_data_is_cancelled_and_leaves_nothing() {
     let before = server.dump("alpha");
     let lines = (0..150_000).map(|n| format!(r#"{{"id":"r{n}","title":"record number {n}"}}"#)).collect();
     let describe = "orders:\n  fields:\n    title: { type: text }\n    note: { type: text }\n";
-    let file = archive_of(describe, &[("orders", lines), ("more", Vec::new())]);
+    let file = archive_of(describe, &[("orders", lines)]);
     let run_id = session.import(file, &[("conflict_strategy", "replace")]).await;
     let path = format!("/api/data/restore_runs/{run_id}");
     let is_under_way = |run: &serde_json::Value| {
-        assert_ne!(run["status"], "completed", "the run was too quick to be cancelled");
+        assert!(["queued", "running"].contains(&run["status"].as_str().unwrap()), "ended too early: {run}");
         run["progress"].as_u64().is_some_and(|percent| percent > 25)
     };
     let run = session.wait_until(&path, is_under_way).await;

@@ -1,1 +1,204 @@
-//! .
+//! Tenants do not meet: for each route, what a caller of another tenant gets when it names things of the first.
+
+use std::collections::BTreeSet;
+
+use reinstate_http::route::ROUTES;
+use serde_json::{Value as Json, json};
+
+use crate::harness::{Session, TestServer, orders_archive};
+
+/// What the other tenant's caller meets.
+#[derive(Debug, Clone, Copy)]
+enum Meets {
+    /// The very answer that an unknown id gets.
+    Unknown(u16, &'static str),
+    /// Its own, empty, world.
+    Nothing,
+    /// Only its own world changes.
+    OwnWorld(u16),
+}
+
+/// Things of the first tenant, by the words that stand for them in paths.
+struct Things {
+    restore: String,
+    run: String,
+}
+
+impl Things {
+    fn path(&self, template: &str) -> String {
+        template.replace("RESTORE", &self.restore).replace("RUN", &self.run)
+    }
+}
+
+/// Method, pattern, path, body, what is met. Every route with a token must be here.
+fn table() -> Vec<(&'static str, &'static str, &'static str, Json, Meets)> {
+    use Meets::{Nothing, OwnWorld, Unknown};
+    let record = || json!({ "title": "taken over" });
+    let no_record = Unknown(404, "RECORD_NOT_FOUND");
+    let no_model = Unknown(404, "MODEL_NOT_FOUND");
+    let fields = "/api/describe/{model}/fields";
+    let field = "/api/describe/{model}/fields/{field}";
+    vec![
+        ("POST", "/api/restores/{id}/run", "/api/restores/RESTORE/run", Json::Null, no_record),
+        ("POST", "/api/restores/{id}/cancel", "/api/restores/RESTORE/cancel", Json::Null, no_record),
+        ("POST", "/api/restores/import", "", Json::Null, OwnWorld(200)),
+        ("POST", "/api/restores/uploads", "", Json::Null, OwnWorld(200)),
+        ("GET", "/api/data/{model}", "/api/data/restores", Json::Null, Nothing),
+        ("GET", "/api/data/{model}", "/api/data/restore_runs", Json::Null, Nothing),
+        ("GET", "/api/data/{model}", "/api/data/restore_logs?filter[where][run_id]=RUN", Json::Null, Nothing),
+        ("GET", "/api/data/{model}", "/api/data/orders?trashed=include", Json::Null, Nothing),
+        ("GET", "/api/data/{model}", "/api/data/secrets", Json::Null, no_model),
+        (
+            "POST",
+            "/api/data/{model}",
+            "/api/data/orders?upsert=true",
+            json!({ "id": "a", "title": "beta's" }),
+            OwnWorld(201),
+        ),
+        (
+            "PUT",
+            "/api/data/{model}",
+            "/api/data/orders",
+            json!([{ "id": "only-alpha", "title": "x" }]),
+            no_record,
+        ),
+        ("DELETE", "/api/data/{model}", "/api/data/orders", json!(["only-alpha"]), no_record),
+        ("GET", "/api/data/{model}/{id}", "/api/data/restores/RESTORE", Json::Null, no_record),
+        ("GET", "/api/data/{model}/{id}", "/api/data/restore_runs/RUN", Json::Null, no_record),
+        ("GET", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", Json::Null, no_record),
+        (
+            "PUT",
+            "/api/data/{model}/{id}",
+            "/api/data/restores/RESTORE",
+            json!({ "enabled": false }),
+            no_record,
+        ),
+        ("PUT", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", record(), no_record),
+        ("PATCH", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", record(), no_record),
+        (
+            "DELETE",
+            "/api/data/{model}/{id}",
+            "/api/data/orders/only-alpha?permanent=true",
+            Json::Null,
+            no_record,
+        ),
+        ("DELETE", "/api/data/{model}/{id}", "/api/data/restores/RESTORE", Json::Null, no_record),
+        ("GET", "/api/describe", "/api/describe", Json::Null, OwnWorld(200)),
+        ("GET", "/api/describe/{model}", "/api/describe/secrets", Json::Null, no_model),
+        ("POST", "/api/describe/{model}", "/api/describe/secrets", json!({}), OwnWorld(201)),
+        ("DELETE", "/api/describe/{model}", "/api/describe/secrets", Json::Null, OwnWorld(200)),
+        ("PUT", "/api/describe/{model}", "/api/describe/secrets", json!({ "description": "x" }), no_model),
+        ("GET", fields, "/api/describe/secrets/fields", Json::Null, no_model),
+        (
+            "POST",
+            fields,
+            "/api/describe/secrets/fields",
+            json!({ "field_name": "x", "type": "text" }),
+            no_model,
+        ),
+        (
+            "PUT",
+            fields,
+            "/api/describe/secrets/fields",
+            json!([{ "field_name": "code", "description": "x" }]),
+            no_model,
+        ),
+        ("GET", field, "/api/describe/orders/fields/alphas", Json::Null, Unknown(404, "FIELD_NOT_FOUND")),
+        ("POST", field, "/api/describe/secrets/fields/x", json!({ "type": "text" }), no_model),
+        (
+            "PUT",
+            field,
+            "/api/describe/orders/fields/alphas",
+            json!({ "description": "x" }),
+            Unknown(404, "FIELD_NOT_FOUND"),
+        ),
+        ("DELETE", field, "/api/describe/orders/fields/alphas", Json::Null, Unknown(404, "FIELD_NOT_FOUND")),
+    ]
+}
+
+#[test]
+fn every_route_with_a_token_is_in_the_table() {
+    let tested: BTreeSet<String> = table().iter().map(|row| format!("{} {}", row.0, row.1)).collect();
+    let routes: BTreeSet<String> =
+        ROUTES.iter().filter(|route| route.least.is_some()).map(|route| format!("{route:?}")).collect();
+    assert_eq!(tested, routes);
+}
+
+async fn furnish(alpha: &Session) -> Things {
+    alpha.orders(&["only-alpha", "shared"]).await;
+    let added = alpha.post("/api/describe/orders/fields", json!({ "field_name": "alphas", "type": "text" }));
+    assert_eq!(added.await.status, 201);
+    let secret = json!({ "fields": [{ "field_name": "code", "type": "text" }] });
+    assert_eq!(alpha.post("/api/describe/secrets", secret).await.status, 201);
+    let run = alpha.restore(orders_archive(&["a"]), "upsert").await;
+    let text = |key: &str| run[key].as_str().unwrap().to_owned();
+    Things { restore: text("restore_id"), run: text("id") }
+}
+
+async fn call(session: &Session, method: &str, path: &str, body: &Json) -> crate::harness::Answer {
+    let request = session.request(method, path);
+    session.send(if body.is_null() { request } else { request.json(body) }).await
+}
+
+#[actix_web::test]
+async fn another_tenant_meets_nothing_of_the_first() {
+    let server = TestServer::start().await;
+    let (alpha, beta) = (server.session("alpha", "full"), server.session("beta", "root"));
+    let things = furnish(&alpha).await;
+    beta.orders(&[]).await;
+    let alphas_world = async || {
+        let restores = alpha.get("/api/data/restores").await.text;
+        let runs = alpha.get("/api/data/restore_runs").await.text;
+        (server.dump("alpha"), restores, runs)
+    };
+    let before = alphas_world().await;
+    let unknown = Things { restore: "restore_unknown".to_owned(), run: "run_unknown".to_owned() };
+    for (method, pattern, template, body, meets) in table() {
+        if template.is_empty() {
+            continue; // Uploads: below, and where sources are refused.
+        }
+        let answer = call(&beta, method, &things.path(template), &body).await;
+        match meets {
+            Meets::Nothing => assert_eq!((answer.status, answer.records().len()), (200, 0), "{template}"),
+            Meets::OwnWorld(status) => {
+                assert_eq!(answer.status, status, "{method} {template}: {}", answer.text)
+            }
+            Meets::Unknown(status, code) => {
+                answer.refused(status, code);
+                let same = call(
+                    &beta,
+                    method,
+                    &unknown.path(template).replace("only-alpha", "nobodys"),
+                    &unknown_in(&body),
+                )
+                .await;
+                let nameless = |text: &str| {
+                    let text = text.replace(&things.restore, "ID").replace(&things.run, "ID");
+                    let text = text.replace("restore_unknown", "ID").replace("run_unknown", "ID");
+                    text.replace("only-alpha", "ID").replace("nobodys", "ID")
+                };
+                assert_eq!(nameless(&answer.text), nameless(&same.text), "{method} {pattern}");
+            }
+        }
+    }
+    assert_eq!(alphas_world().await, before);
+    assert_eq!(beta.titles().await, [("a".to_owned(), "beta's".to_owned())]);
+}
+
+/// The body with an id that nobody has.
+fn unknown_in(body: &Json) -> Json {
+    serde_json::from_str(&body.to_string().replace("only-alpha", "nobodys")).unwrap()
+}
+
+#[actix_web::test]
+async fn imports_land_in_the_tenant_of_the_token_alone() {
+    let server = TestServer::start().await;
+    let (alpha, beta) = (server.session("alpha", "full"), server.session("beta", "full"));
+    alpha.orders(&["a"]).await;
+    let before = server.dump("alpha");
+    let run = beta.restore(orders_archive(&["a", "b"]), "replace").await;
+    assert_eq!(run["status"], "completed", "{run}");
+    assert_eq!(server.dump("alpha"), before);
+    assert_eq!(alpha.get("/api/data/restore_runs").await.records().len(), 0);
+    assert_eq!(alpha.get("/api/data/restore_logs").await.records().len(), 0);
+}

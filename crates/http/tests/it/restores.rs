@@ -22,7 +22,9 @@ fn accepted(answer: &Answer) -> String {
 }
 
 async fn configuration(session: &Session, changes: Json) -> Json {
-    let upload = session.form("/api/restores/uploads", orders_archive(&["a", "b"]), &[]).await;
+    let describe = "users:\n  fields: {}\norders:\n  fields:\n    title: { type: text }\n";
+    let file = archive(describe, &[("users", &[r#"{"id":"u"}"#]), ("orders", &[r#"{"id":"a"}"#])]);
+    let upload = session.form("/api/restores/uploads", file, &[]).await;
     assert_eq!(upload.status, 200, "{}", upload.text);
     has_keys(upload.data(), &["source_ref", "filename", "size"]);
     let mut body = json!({
@@ -75,7 +77,10 @@ async fn import_makes_a_configuration_that_can_be_run_again() {
     assert_eq!((&run["records_updated"], &run["records_imported"]), (&json!(2), &json!(0)), "{run}");
     let restore = session.get(&path).await;
     let data = restore.data();
-    assert_eq!((&data["total_runs"], &data["successful_runs"], &data["failed_runs"]), (&json!(2), &json!(2), &json!(0)));
+    assert_eq!(
+        (&data["total_runs"], &data["successful_runs"], &data["failed_runs"]),
+        (&json!(2), &json!(2), &json!(0))
+    );
     assert_eq!(data["last_run_id"], run["id"]);
 }
 
@@ -85,13 +90,32 @@ async fn run_records_have_the_keys_of_the_specification() {
     let session = server.session("alpha", "full");
     let run = session.restore(orders_archive(&["a", "b"]), "upsert").await;
     let keys = [
-        "id", "restore_id", "restore_name", "status", "progress", "progress_detail", "started_at",
-        "records_imported", "records_skipped", "models_created", "fields_created", "created_at",
-        "records_updated", "records_deleted", "records_failed", "duration_seconds", "duration_ms",
-        "completed_at", "config_snapshot", "attempt", "error", "error_detail",
+        "id",
+        "restore_id",
+        "restore_name",
+        "status",
+        "progress",
+        "progress_detail",
+        "started_at",
+        "records_imported",
+        "records_skipped",
+        "models_created",
+        "fields_created",
+        "created_at",
+        "records_updated",
+        "records_deleted",
+        "records_failed",
+        "duration_seconds",
+        "duration_ms",
+        "completed_at",
+        "config_snapshot",
+        "attempt",
+        "error",
+        "error_detail",
     ];
     has_keys(&run, &keys);
-    let detail = ["phase", "files_total", "files_completed", "current_model", "records_imported", "records_skipped"];
+    let detail =
+        ["phase", "files_total", "files_completed", "current_model", "records_imported", "records_skipped"];
     has_keys(&run["progress_detail"], &detail);
     assert_eq!(run["progress_detail"]["phase"], "importing_data");
     assert_eq!((&run["progress"], &run["attempt"]), (&json!(100), &json!(1)));
@@ -106,8 +130,20 @@ async fn configurations_are_created_listed_read_changed_and_deleted() {
     let id = created["id"].as_str().unwrap();
     assert!(id.starts_with("restore_"), "{id}");
     let keys = [
-        "name", "description", "source_type", "source_ref", "conflict_strategy", "include", "models",
-        "create_models", "enabled", "last_run_id", "last_run_at", "total_runs", "successful_runs", "failed_runs",
+        "name",
+        "description",
+        "source_type",
+        "source_ref",
+        "conflict_strategy",
+        "include",
+        "models",
+        "create_models",
+        "enabled",
+        "last_run_id",
+        "last_run_at",
+        "total_runs",
+        "successful_runs",
+        "failed_runs",
     ];
     has_keys(&created, &keys);
     assert_eq!(created["models"], json!(["users", "orders"]));
@@ -132,7 +168,10 @@ async fn configurations_have_defaults() {
     let data = created.data();
     assert_eq!(data["conflict_strategy"], "upsert");
     assert_eq!(data["include"], json!(["describe", "data"]));
-    assert_eq!((&data["models"], &data["create_models"], &data["enabled"]), (&Json::Null, &json!(true), &json!(true)));
+    assert_eq!(
+        (&data["models"], &data["create_models"], &data["enabled"]),
+        (&Json::Null, &json!(true), &json!(true))
+    );
     assert_eq!((&data["description"], &data["source_ref"]), (&Json::Null, &Json::Null));
 }
 
@@ -166,8 +205,15 @@ async fn sources_outside_the_tenants_own_uploads_are_refused_alike() {
     let foreign = foreign.data()["source_ref"].as_str().unwrap().to_owned();
     let control = server.dir().join("control.db").to_str().unwrap().to_owned();
     let places = [
-        foreign.as_str(), "/etc/passwd", "/etc/no-such-file", "../beta/x.zip", "uploads/alpha/../beta/x.zip",
-        "/tmp/restores/uploads/abc123.zip", control.as_str(), "uploads/alpha/none.zip", "",
+        foreign.as_str(),
+        "/etc/passwd",
+        "/etc/no-such-file",
+        "../beta/x.zip",
+        "uploads/alpha/../beta/x.zip",
+        "/tmp/restores/uploads/abc123.zip",
+        control.as_str(),
+        "uploads/alpha/none.zip",
+        "",
     ];
     let mut messages = std::collections::BTreeSet::new();
     for place in places {
@@ -216,13 +262,14 @@ async fn logs_are_queried_by_run_and_level() {
     let run = session.restore(orders_archive(&["a", "b"]), "sync").await;
     let run_id = run["id"].as_str().unwrap();
     let logs = session.get(&format!("/api/data/restore_logs?filter[where][run_id]={run_id}")).await;
-    let keys = ["id", "run_id", "level", "phase", "model_name", "record_id", "message", "detail", "created_at"];
+    let keys =
+        ["id", "run_id", "level", "phase", "model_name", "record_id", "message", "detail", "created_at"];
     for log in logs.records() {
         has_keys(log, &keys);
         assert!(log["id"].as_str().unwrap().starts_with("log_"));
     }
     let skipped = logs.records().iter().find(|log| log["record_id"] == "a").expect("the skip is logged");
-    assert_eq!(skipped["detail"], json!({ "reason": "record_exists_in_parent" }));
+    assert_eq!(skipped["detail"]["reason"], "record_exists_in_parent");
     assert_eq!((&skipped["phase"], &skipped["model_name"]), (&json!("data_import"), &json!("orders")));
     let failed = session.restore(orders_archive(&["a"]), "error").await;
     let failed_id = failed["id"].as_str().unwrap();
@@ -253,12 +300,16 @@ async fn creation_of_models_and_fields_is_logged() {
 async fn reserved_models_of_an_archive_are_skipped_with_a_warning_each() {
     let server = TestServer::start().await;
     let session = server.session("alpha", "full");
-    let describe = "orders:\n  fields: {}\nrestores:\n  status: system\n  fields:\n    name: { type: text }\n";
-    let file = archive(describe, &[
-        ("orders", &[r#"{"id":"a"}"#]),
-        ("restores", &[r#"{"id":"restore_x","name":"smuggled"}"#]),
-        ("restore_runs", &[r#"{"id":"run_x","status":"completed"}"#]),
-    ]);
+    let describe =
+        "orders:\n  fields: {}\nrestores:\n  status: system\n  fields:\n    name: { type: text }\n";
+    let file = archive(
+        describe,
+        &[
+            ("orders", &[r#"{"id":"a"}"#]),
+            ("restores", &[r#"{"id":"restore_x","name":"smuggled"}"#]),
+            ("restore_runs", &[r#"{"id":"run_x","status":"completed"}"#]),
+        ],
+    );
     let run = session.restore(file, "upsert").await;
     assert_eq!((&run["status"], &run["records_imported"]), (&json!("completed"), &json!(1)), "{run}");
     let path = format!(
@@ -277,10 +328,13 @@ async fn reserved_models_of_an_archive_are_skipped_with_a_warning_each() {
 async fn decimals_keep_every_digit_from_the_archive_to_the_answer() {
     let server = TestServer::start().await;
     let session = server.session("alpha", "full");
-    let file = archive("sums:\n  fields:\n    total: { type: decimal }\n", &[(
-        "sums",
-        &[r#"{"id":"a","total":12345678901234567890.123456789}"#, r#"{"id":"b","total":"0.10"}"#],
-    )]);
+    let file = archive(
+        "sums:\n  fields:\n    total: { type: decimal }\n",
+        &[(
+            "sums",
+            &[r#"{"id":"a","total":12345678901234567890.123456789}"#, r#"{"id":"b","total":"0.10"}"#],
+        )],
+    );
     session.restore(file, "upsert").await;
     let text = session.get("/api/data/sums?order=id").await.text;
     assert!(text.contains(r#""total":12345678901234567890.123456789"#), "{text}");

@@ -92,7 +92,8 @@ async fn full_tenant() {
         "i0 u0 s2 d0 m0 f0: a=mine b=mine c=mine",
         "failed: a=mine b=mine c=mine",
     ];
-    check(async |session| session.orders(&["a", "b", "c"]).await, orders_archive(&["a", "b"]), expected).await;
+    check(async |session| session.orders(&["a", "b", "c"]).await, orders_archive(&["a", "b"]), expected)
+        .await;
 }
 
 #[actix_web::test]
@@ -145,8 +146,7 @@ async fn new_field_on_an_existing_model() {
     let describe = "orders:\n  fields:\n    title: { type: text }\n    note: { type: text }\n";
     let file = archive(describe, &[("orders", &[r#"{"id":"b","title":"from archive","note":"n"}"#])]);
     let added = "i1 u0 s0 d0 m0 f1: a=mine b=archive";
-    let expected =
-        ["i1 u0 s0 d1 m0 f1: b=archive", added, "i0 u0 s1 d0 m0 f1: a=mine", added, added, added];
+    let expected = ["i1 u0 s0 d1 m0 f1: b=archive", added, "i0 u0 s1 d0 m0 f1: a=mine", added, added, added];
     check(async |session| session.orders(&["a"]).await, file, expected).await;
 }
 
@@ -168,8 +168,14 @@ async fn new_model_beside_an_existing_one() {
 #[actix_web::test]
 async fn broken_line_fails_every_strategy_that_reads_it() {
     let file = archive(ORDERS, &[("orders", &[A, B, r#"{"id":"c","title":7}"#])]);
-    let expected =
-        ["failed: z=mine", "failed: z=mine", "i0 u0 s3 d0 m0 f0: z=mine", "failed: z=mine", "failed: z=mine", "failed: z=mine"];
+    let expected = [
+        "failed: z=mine",
+        "failed: z=mine",
+        "i0 u0 s3 d0 m0 f0: z=mine",
+        "failed: z=mine",
+        "failed: z=mine",
+        "failed: z=mine",
+    ];
     check(async |session| session.orders(&["z"]).await, file, expected).await;
 }
 
