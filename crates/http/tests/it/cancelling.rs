@@ -31,7 +31,7 @@ async fn nothing_to_cancel_is_not_found() {
 
 #[actix_web::test]
 async fn a_queued_run_is_cancelled_and_never_taken() {
-    let server = TestServer::start_with(|_, jobs| jobs.workers = 0).await;
+    let server = TestServer::start_with(|settings| settings.jobs.workers = 0).await;
     let session = server.session("alpha", "full");
     let before = server.dump("alpha");
     let run_id = session.import(orders_archive(&["a"]), &[]).await;

@@ -34,6 +34,8 @@ async fn models_are_created_listed_read_changed_and_removed() {
     assert_eq!((&changed.data()["status"], &changed.data()["frozen"]), (&json!("active"), &json!(true)));
     assert_eq!(changed.data()["description"], "people");
     session.post("/api/describe/People", json!({})).await.refused(409, "CONFLICT");
+    session.call("DELETE", "/api/describe/people").await.refused(403, "MODEL_PROTECTED");
+    assert_eq!(session.put("/api/describe/people", json!({ "frozen": false })).await.status, 200);
     assert_eq!(session.call("DELETE", "/api/describe/people").await.status, 200);
     session.get("/api/describe/people").await.refused(404, "MODEL_NOT_FOUND");
     assert_eq!(session.post("/api/describe/people", json!({})).await.status, 201, "the name is free again");
@@ -93,7 +95,6 @@ async fn definitions_that_cannot_be_are_refused() {
             json!({ "fields": [{ "field_name": "a", "type": "integer", "default_value": "x" }] }),
         ),
         ("/api/describe/orders/fields", json!({ "type": "text" })),
-        ("/api/describe/orders/fields/ok", json!({ "type": "text", "pattern": "(" })),
     ];
     for (path, body) in models {
         let answer = session.post(path, body.clone()).await;

@@ -30,24 +30,40 @@ impl Things {
     }
 }
 
-/// Method, pattern, path, body, what is met. Every route with a token must be here.
-fn table() -> Vec<(&'static str, &'static str, &'static str, Json, Meets)> {
-    use Meets::{Nothing, OwnWorld, Unknown};
-    let record = || json!({ "title": "taken over" });
-    let no_record = Unknown(404, "RECORD_NOT_FOUND");
-    let no_model = Unknown(404, "MODEL_NOT_FOUND");
-    let fields = "/api/describe/{model}/fields";
-    let field = "/api/describe/{model}/fields/{field}";
+/// Method, pattern, path, body, what is met.
+type Row = (&'static str, &'static str, &'static str, Json, Meets);
+
+const NO_RECORD: Meets = Meets::Unknown(404, "RECORD_NOT_FOUND");
+const NO_MODEL: Meets = Meets::Unknown(404, "MODEL_NOT_FOUND");
+const NO_FIELD: Meets = Meets::Unknown(404, "FIELD_NOT_FOUND");
+
+/// Every route with a token must be here.
+fn table() -> Vec<Row> {
+    let mut rows = restore_rows();
+    rows.extend(data_rows());
+    rows.extend(describe_rows());
+    rows
+}
+
+fn restore_rows() -> Vec<Row> {
+    use Meets::OwnWorld;
     vec![
-        ("POST", "/api/restores/{id}/run", "/api/restores/RESTORE/run", Json::Null, no_record),
-        ("POST", "/api/restores/{id}/cancel", "/api/restores/RESTORE/cancel", Json::Null, no_record),
+        ("POST", "/api/restores/{id}/run", "/api/restores/RESTORE/run", Json::Null, NO_RECORD),
+        ("POST", "/api/restores/{id}/cancel", "/api/restores/RESTORE/cancel", Json::Null, NO_RECORD),
         ("POST", "/api/restores/import", "", Json::Null, OwnWorld(200)),
         ("POST", "/api/restores/uploads", "", Json::Null, OwnWorld(200)),
+    ]
+}
+
+fn data_rows() -> Vec<Row> {
+    use Meets::{Nothing, OwnWorld};
+    let record = || json!({ "title": "taken over" });
+    vec![
         ("GET", "/api/data/{model}", "/api/data/restores", Json::Null, Nothing),
         ("GET", "/api/data/{model}", "/api/data/restore_runs", Json::Null, Nothing),
         ("GET", "/api/data/{model}", "/api/data/restore_logs?filter[where][run_id]=RUN", Json::Null, Nothing),
         ("GET", "/api/data/{model}", "/api/data/orders?trashed=include", Json::Null, Nothing),
-        ("GET", "/api/data/{model}", "/api/data/secrets", Json::Null, no_model),
+        ("GET", "/api/data/{model}", "/api/data/secrets", Json::Null, NO_MODEL),
         (
             "POST",
             "/api/data/{model}",
@@ -60,59 +76,61 @@ fn table() -> Vec<(&'static str, &'static str, &'static str, Json, Meets)> {
             "/api/data/{model}",
             "/api/data/orders",
             json!([{ "id": "only-alpha", "title": "x" }]),
-            no_record,
+            NO_RECORD,
         ),
-        ("DELETE", "/api/data/{model}", "/api/data/orders", json!(["only-alpha"]), no_record),
-        ("GET", "/api/data/{model}/{id}", "/api/data/restores/RESTORE", Json::Null, no_record),
-        ("GET", "/api/data/{model}/{id}", "/api/data/restore_runs/RUN", Json::Null, no_record),
-        ("GET", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", Json::Null, no_record),
+        ("DELETE", "/api/data/{model}", "/api/data/orders", json!(["only-alpha"]), NO_RECORD),
+        ("GET", "/api/data/{model}/{id}", "/api/data/restores/RESTORE", Json::Null, NO_RECORD),
+        ("GET", "/api/data/{model}/{id}", "/api/data/restore_runs/RUN", Json::Null, NO_RECORD),
+        ("GET", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", Json::Null, NO_RECORD),
         (
             "PUT",
             "/api/data/{model}/{id}",
             "/api/data/restores/RESTORE",
             json!({ "enabled": false }),
-            no_record,
+            NO_RECORD,
         ),
-        ("PUT", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", record(), no_record),
-        ("PATCH", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", record(), no_record),
+        ("PUT", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", record(), NO_RECORD),
+        ("PATCH", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", record(), NO_RECORD),
         (
             "DELETE",
             "/api/data/{model}/{id}",
             "/api/data/orders/only-alpha?permanent=true",
             Json::Null,
-            no_record,
+            NO_RECORD,
         ),
-        ("DELETE", "/api/data/{model}/{id}", "/api/data/restores/RESTORE", Json::Null, no_record),
+        ("DELETE", "/api/data/{model}/{id}", "/api/data/restores/RESTORE", Json::Null, NO_RECORD),
+    ]
+}
+
+fn describe_rows() -> Vec<Row> {
+    use Meets::OwnWorld;
+    let fields = "/api/describe/{model}/fields";
+    let field = "/api/describe/{model}/fields/{field}";
+    vec![
         ("GET", "/api/describe", "/api/describe", Json::Null, OwnWorld(200)),
-        ("GET", "/api/describe/{model}", "/api/describe/secrets", Json::Null, no_model),
+        ("GET", "/api/describe/{model}", "/api/describe/secrets", Json::Null, NO_MODEL),
         ("POST", "/api/describe/{model}", "/api/describe/secrets", json!({}), OwnWorld(201)),
         ("DELETE", "/api/describe/{model}", "/api/describe/secrets", Json::Null, OwnWorld(200)),
-        ("PUT", "/api/describe/{model}", "/api/describe/secrets", json!({ "description": "x" }), no_model),
-        ("GET", fields, "/api/describe/secrets/fields", Json::Null, no_model),
+        ("PUT", "/api/describe/{model}", "/api/describe/secrets", json!({ "description": "x" }), NO_MODEL),
+        ("GET", fields, "/api/describe/secrets/fields", Json::Null, NO_MODEL),
         (
             "POST",
             fields,
             "/api/describe/secrets/fields",
             json!({ "field_name": "x", "type": "text" }),
-            no_model,
+            NO_MODEL,
         ),
         (
             "PUT",
             fields,
             "/api/describe/secrets/fields",
             json!([{ "field_name": "code", "description": "x" }]),
-            no_model,
+            NO_MODEL,
         ),
-        ("GET", field, "/api/describe/orders/fields/alphas", Json::Null, Unknown(404, "FIELD_NOT_FOUND")),
-        ("POST", field, "/api/describe/secrets/fields/x", json!({ "type": "text" }), no_model),
-        (
-            "PUT",
-            field,
-            "/api/describe/orders/fields/alphas",
-            json!({ "description": "x" }),
-            Unknown(404, "FIELD_NOT_FOUND"),
-        ),
-        ("DELETE", field, "/api/describe/orders/fields/alphas", Json::Null, Unknown(404, "FIELD_NOT_FOUND")),
+        ("GET", field, "/api/describe/orders/fields/alphas", Json::Null, NO_FIELD),
+        ("POST", field, "/api/describe/secrets/fields/x", json!({ "type": "text" }), NO_MODEL),
+        ("PUT", field, "/api/describe/orders/fields/alphas", json!({ "description": "x" }), NO_FIELD),
+        ("DELETE", field, "/api/describe/orders/fields/alphas", Json::Null, NO_FIELD),
     ]
 }
 

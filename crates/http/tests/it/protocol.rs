@@ -102,7 +102,7 @@ async fn bodies_of_another_kind_are_refused() {
 
 #[actix_web::test]
 async fn bodies_over_the_limit_are_refused_with_or_without_a_length() {
-    let server = TestServer::start_with(|http, _| http.json_body_bytes_max = 1_000).await;
+    let server = TestServer::start_with(|settings| settings.http.json_body_bytes_max = 1_000).await;
     let session = server.session("alpha", "full");
     let body = json!({ "title": "x".repeat(2_000) });
     session.post("/api/data/orders", body.clone()).await.refused(413, "BODY_TOO_LARGE");

@@ -240,7 +240,7 @@ async fn restores_run_by_their_id() {
 
 #[actix_web::test]
 async fn restores_that_cannot_run_now_are_refused() {
-    let server = TestServer::start_with(|_, jobs| jobs.workers = 0).await;
+    let server = TestServer::start_with(|settings| settings.jobs.workers = 0).await;
     let session = server.session("alpha", "full");
     session.call("POST", "/api/restores/restore_none/run").await.refused(404, "RECORD_NOT_FOUND");
     let disabled = configuration(&session, json!({ "enabled": false })).await;

@@ -110,7 +110,7 @@ async fn files_that_are_no_archive_are_refused_and_not_kept() {
 
 #[actix_web::test]
 async fn uploads_over_the_limit_are_refused_as_soon_as_it_is_passed() {
-    let server = TestServer::start_with(|_, jobs| jobs.upload_bytes_max = 1_000_000).await;
+    let server = TestServer::start_with(|settings| settings.jobs.upload_bytes_max = 1_000_000).await;
     let session = server.session("alpha", "full");
     let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 64 * 1024]));
     let part = Part::stream(reqwest::Body::wrap_stream(endless)).file_name("endless.zip");
@@ -154,7 +154,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 
 #[actix_web::test]
 async fn an_upload_that_stalls_is_given_up() {
-    let server = TestServer::start_with(|http, _| http.upload_idle_timeout_s = 1).await;
+    let server = TestServer::start_with(|settings| settings.http.upload_idle_timeout_s = 1).await;
     let session = server.session("alpha", "full");
     let stalling = futures_util::StreamExt::chain(
         futures_util::stream::iter([Ok::<_, std::io::Error>(vec![b'x'; 1024])]),

@@ -33,6 +33,13 @@ impl Backend {
     }
 }
 
+/// What a test may set otherwise.
+pub(crate) struct Settings {
+    pub(crate) http: HttpSettings,
+    pub(crate) jobs: JobSettings,
+    pub(crate) store: StoreSettings,
+}
+
 /// A running server; dropping it stops it and removes its folder.
 pub(crate) struct TestServer {
     url: String,
@@ -45,11 +52,11 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start() -> Self {
-        Self::start_with(|_, _| {}).await
+        Self::start_with(|_| {}).await
     }
 
     /// A server with other settings than the tests' defaults.
-    pub(crate) async fn start_with(adjust: impl FnOnce(&mut HttpSettings, &mut JobSettings)) -> Self {
+    pub(crate) async fn start_with(adjust: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let auth = AuthSettings::Hs256Secret(SECRET.to_owned());
         Self::start_in(dir, auth, adjust).await
@@ -57,23 +64,23 @@ impl TestServer {
 
     /// A server that verifies tokens with another key.
     pub(crate) async fn start_with_key(auth: AuthSettings) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), auth, |_, _| {}).await
+        Self::start_in(tempfile::tempdir().unwrap(), auth, |_| {}).await
     }
 
-    async fn start_in(
-        dir: TempDir,
-        auth: AuthSettings,
-        adjust: impl FnOnce(&mut HttpSettings, &mut JobSettings),
-    ) -> Self {
-        let mut http = HttpSettings { server_threads: 1, shutdown_grace_s: 1, ..HttpSettings::default() };
-        let mut job_settings = JobSettings { workers: 2, ..JobSettings::new(dir.path()) };
-        adjust(&mut http, &mut job_settings);
-        let store = Store::open(&StoreSettings::new(Backend::Sqlite.url(dir.path()))).unwrap();
+    async fn start_in(dir: TempDir, auth: AuthSettings, adjust: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings {
+            http: HttpSettings { server_threads: 1, shutdown_grace_s: 1, ..HttpSettings::default() },
+            jobs: JobSettings { workers: 2, ..JobSettings::new(dir.path()) },
+            store: StoreSettings::new(Backend::Sqlite.url(dir.path())),
+        };
+        adjust(&mut settings);
+        let store = Store::open(&settings.store).unwrap();
         let objects = Objects::open(&dir.path().join("objects")).unwrap();
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
         let jobs =
-            Jobs::start(store.clone(), objects.clone(), job_settings, clock.clone(), ids.clone()).unwrap();
-        let state = AppState::new(store.clone(), objects, jobs.clone(), &auth, http, clock, ids).unwrap();
+            Jobs::start(store.clone(), objects.clone(), settings.jobs, clock.clone(), ids.clone()).unwrap();
+        let state =
+            AppState::new(store.clone(), objects, jobs.clone(), &auth, settings.http, clock, ids).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = serve(listener, Data::new(state)).unwrap();
