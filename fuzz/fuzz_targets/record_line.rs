@@ -7,7 +7,8 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use reinstate_describe::record_json::write_record;
 use reinstate_describe::{
-    AccessListMode, Batch, BatchBuilder, Field, FieldType, IdMode, Layout, Model, Name, ParseOptions, RecordParser,
+    AccessListMode, Batch, BatchBuilder, Field, FieldType, IdMode, Layout, Model, Name, ParseOptions,
+    RecordParser,
 };
 
 /// A model with a field of each type, named `f0`, `f1` and so on.

@@ -168,6 +168,13 @@ fn hostile_files_are_refused_quickly() {
 }
 
 #[test]
+fn a_syntax_error_names_its_line() {
+    assert_eq!(faults("a:\n  b: 'open\n"), "2 [] not valid YAML: unclosed quote");
+    let bent = faults("a:\n  b: 1\n c: 2\n");
+    assert!(bent.starts_with("3 [] not valid YAML: "), "{bent}");
+}
+
+#[test]
 fn aliases_within_bounds_are_followed() {
     let text = "a: &a { fields: { x: &x { type: text }, y: *x } }\nb: *a\n";
     let file = parse(text).unwrap();
