@@ -5,7 +5,7 @@ use std::io::{BufReader, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use reinstate_archive::{Archive, Inspection, Limits};
+use reinstate_archive::{Archive, EntryKind, Inspection, Limits};
 use reinstate_describe::Model;
 use reinstate_describe::yaml::{DescribeFile, DescribeLimits, parse_describe};
 use serde::Serialize;
@@ -44,7 +44,7 @@ struct EntryReport {
     size: u64,
     compressed_size: u64,
     records: Option<u64>,
-    /// `verified` against the manifest, `unlisted` where there is nothing to compare with, `refused`.
+    /// `verified` against the manifest, `unlisted` where it names none, `refused`; the manifest is `manifest`.
     checksum: &'static str,
 }
 
@@ -135,6 +135,7 @@ fn entries(inspection: &Inspection<BufReader<File>>) -> Vec<EntryReport> {
                 compressed_size: entry.compressed_bytes,
                 records: verdict.and_then(|verdict| verdict.records),
                 checksum: match verdict {
+                    Some(_) if entry.kind == EntryKind::Manifest => "manifest",
                     Some(verdict) if verdict.checksum_verified => "verified",
                     Some(_) => "unlisted",
                     None => "refused",
