@@ -99,6 +99,8 @@ fn job_settings(settings: &Settings) -> JobSettings {
     JobSettings {
         workers: settings.workers,
         upload_bytes_max: settings.upload_bytes_max,
+        upload_retention_days: settings.upload_retention_days,
+        limits: settings.limits.clone(),
         ..JobSettings::new(settings.database_dir.clone())
     }
 }

@@ -46,6 +46,38 @@ pub(crate) struct SettingFlags {
     /// Form of the log: text or json [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// Days that an upload is kept [default: 7]
+    #[arg(long, value_name = "DAYS")]
+    upload_retention_days: Option<String>,
+    #[command(flatten)]
+    archive: ArchiveFlags,
+}
+
+/// What an archive may ask for.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Limits of archives")]
+struct ArchiveFlags {
+    /// Entries [default: 10000]
+    #[arg(long, value_name = "NUMBER")]
+    archive_entries_max: Option<String>,
+    /// Size of all entries, inflated [default: 100GiB]
+    #[arg(long, value_name = "SIZE")]
+    archive_bytes_max: Option<String>,
+    /// How many times its packed size an entry may inflate to [default: 1000]
+    #[arg(long, value_name = "NUMBER")]
+    archive_inflation_ratio_max: Option<String>,
+    /// Size up to which that does not matter [default: 16MiB]
+    #[arg(long, value_name = "SIZE")]
+    archive_inflation_free_bytes: Option<String>,
+    /// Size of describe.yaml [default: 16MiB]
+    #[arg(long, value_name = "SIZE")]
+    archive_describe_bytes_max: Option<String>,
+    /// Size of manifest.json [default: 16MiB]
+    #[arg(long, value_name = "SIZE")]
+    archive_manifest_bytes_max: Option<String>,
+    /// Length of a line [default: 16MiB]
+    #[arg(long, value_name = "SIZE")]
+    archive_line_bytes_max: Option<String>,
 }
 
 impl SettingFlags {
@@ -79,6 +111,14 @@ impl SettingFlags {
             ("shutdown_grace_s", &self.shutdown_grace_s),
             ("log", &self.log),
             ("log_format", &self.log_format),
+            ("upload_retention_days", &self.upload_retention_days),
+            ("archive_entries_max", &self.archive.archive_entries_max),
+            ("archive_bytes_max", &self.archive.archive_bytes_max),
+            ("archive_inflation_ratio_max", &self.archive.archive_inflation_ratio_max),
+            ("archive_inflation_free_bytes", &self.archive.archive_inflation_free_bytes),
+            ("archive_describe_bytes_max", &self.archive.archive_describe_bytes_max),
+            ("archive_manifest_bytes_max", &self.archive.archive_manifest_bytes_max),
+            ("archive_line_bytes_max", &self.archive.archive_line_bytes_max),
         ];
         flags.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))).collect()
     }

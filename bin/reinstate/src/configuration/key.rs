@@ -14,7 +14,7 @@ const fn key(name: &'static str, default: Option<&'static str>) -> Key {
 }
 
 /// Every setting.
-pub(crate) const KEYS: [Key; 12] = [
+pub(crate) const KEYS: [Key; 20] = [
     key("listen", Some("127.0.0.1:9001")),
     key("data_dir", Some("./reinstate-data")),
     key("database_url", None),
@@ -27,6 +27,14 @@ pub(crate) const KEYS: [Key; 12] = [
     key("shutdown_grace_s", Some("30")),
     key("log", Some("info")),
     key("log_format", Some("text")),
+    key("upload_retention_days", Some("7")),
+    key("archive_entries_max", Some("10000")),
+    key("archive_bytes_max", Some("100GiB")),
+    key("archive_inflation_ratio_max", Some("1000")),
+    key("archive_inflation_free_bytes", Some("16MiB")),
+    key("archive_describe_bytes_max", Some("16MiB")),
+    key("archive_manifest_bytes_max", Some("16MiB")),
+    key("archive_line_bytes_max", Some("16MiB")),
 ];
 
 /// Environment variables of the same prefix that belong to clients and tests.

@@ -8,11 +8,14 @@ mod secret;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 pub(crate) use flags::SettingFlags;
 pub(crate) use layer::{FileOrigin, Layers, Origins, variables};
 pub(crate) use secret::Secret;
+
+use reinstate_archive::Limits;
 
 use crate::error::ProgramError;
 
@@ -36,6 +39,10 @@ pub(crate) struct Settings {
     pub(crate) workers: usize,
     /// The largest upload in bytes.
     pub(crate) upload_bytes_max: u64,
+    /// How long an upload is kept, in days.
+    pub(crate) upload_retention_days: u32,
+    /// What an archive may ask for.
+    pub(crate) limits: Limits,
     /// How long running restores may go on after the first signal to stop.
     pub(crate) shutdown_grace: Duration,
     /// How to log.
@@ -85,6 +92,8 @@ impl Settings {
             token_key: token_key(layers)?,
             workers: workers(layers)?,
             upload_bytes_max: parsed(layers, "max_upload_bytes", quantity::size_bytes)?,
+            upload_retention_days: parsed(layers, "upload_retention_days", number)?,
+            limits: limits(layers)?,
             shutdown_grace: parsed(layers, "shutdown_grace_s", |text| quantity::duration(text, 1_000))?,
             log: log(layers)?,
         })
@@ -97,6 +106,26 @@ impl Settings {
     pub(crate) fn token_key(&self) -> Result<&TokenKeySetting, ProgramError> {
         self.token_key.as_ref().ok_or(ProgramError::TokenKeyMissing)
     }
+}
+
+/// Reads what an archive may ask for.
+fn limits(layers: &Layers) -> Result<Limits, ProgramError> {
+    let size = |name| parsed(layers, name, quantity::size_bytes);
+    Ok(Limits {
+        entries_max: parsed(layers, "archive_entries_max", number)?,
+        uncompressed_bytes_max: size("archive_bytes_max")?,
+        inflation_ratio_max: parsed(layers, "archive_inflation_ratio_max", number)?,
+        inflation_free_bytes: size("archive_inflation_free_bytes")?,
+        describe_bytes_max: size("archive_describe_bytes_max")?,
+        manifest_bytes_max: size("archive_manifest_bytes_max")?,
+        line_bytes_max: usize::try_from(size("archive_line_bytes_max")?).unwrap_or(usize::MAX),
+        ..Limits::default()
+    })
+}
+
+/// Reads a whole number.
+fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| "must be a whole number that is not negative".to_owned())
 }
 
 /// Reads the settings of the log.

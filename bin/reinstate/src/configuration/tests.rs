@@ -33,6 +33,8 @@ fn nothing_set_gives_the_defaults_and_no_token_key() {
     assert_eq!(settings.objects_dir, Path::new("./reinstate-data/objects"));
     assert_eq!(settings.upload_bytes_max, 10 << 30);
     assert_eq!(settings.shutdown_grace, Duration::from_secs(30));
+    assert_eq!(settings.limits, Limits::default());
+    assert_eq!(settings.upload_retention_days, 7);
     assert!(settings.workers >= 1);
     let message = settings.token_key().unwrap_err().to_string();
     assert!(message.contains("REINSTATE_JWT_SECRET"), "{message}");
@@ -83,6 +85,8 @@ fn values_that_do_not_fit_are_named_with_their_origin() {
         ("REINSTATE_MAX_UPLOAD_BYTES", "10 parsec", "max_upload_bytes"),
         ("REINSTATE_SHUTDOWN_GRACE_S", "soon", "shutdown_grace_s"),
         ("REINSTATE_LOG_FORMAT", "xml", "log_format"),
+        ("REINSTATE_UPLOAD_RETENTION_DAYS", "-1", "upload_retention_days"),
+        ("REINSTATE_ARCHIVE_BYTES_MAX", "all", "archive_bytes_max"),
         ("REINSTATE_LOG", "a=b=c", "log"),
         ("REINSTATE_DATA_DIR", "", "data_dir"),
         ("REINSTATE_JWT_SECRET", "", "jwt_secret"),
