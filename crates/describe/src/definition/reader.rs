@@ -4,6 +4,10 @@ use serde_json::Number;
 
 use super::node::{Node, NodeKind, Place, nearest_number};
 
+/// Most faults, and most warnings, that are told one by one: a file of nothing but faults must not be answered
+/// with a multiple of its own size.
+const FINDINGS_MAX: usize = 1_000;
+
 /// How strictly a definition is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strictness {
@@ -56,7 +60,7 @@ impl Reader {
         message: impl Into<String>,
     ) {
         let finding = self.finding(place, attribute, rule, message.into());
-        self.faults.push(finding);
+        push_bounded(&mut self.faults, finding, "faults");
     }
 
     pub(crate) fn warn(
@@ -67,7 +71,7 @@ impl Reader {
         message: impl Into<String>,
     ) {
         let finding = self.finding(place, attribute, rule, message.into());
-        self.warnings.push(finding);
+        push_bounded(&mut self.warnings, finding, "warnings");
     }
 
     fn finding(&self, place: Place, attribute: &str, rule: &'static str, message: String) -> Finding {
@@ -149,5 +153,22 @@ impl Reader {
             }
         }
         *texts = Some(read);
+    }
+}
+
+/// Adds a finding; where there are too many, one last one says so.
+fn push_bounded(findings: &mut Vec<Finding>, finding: Finding, what: &str) {
+    match findings.len() {
+        0..FINDINGS_MAX => findings.push(finding),
+        FINDINGS_MAX => {
+            let message = format!("there are more {what}; they are not told");
+            findings.push(Finding {
+                context: Context::default(),
+                attribute: String::new(),
+                message,
+                ..finding
+            });
+        }
+        _ => {}
     }
 }

@@ -233,7 +233,7 @@ fn keys_are_found_without_case_in_any_order_and_only_once() {
 #[test]
 fn nesting_without_end_is_refused_without_harm() {
     let mut bench = Bench::people();
-    let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     for key in ["extra", "age", "scores"] {
         let line = format!("{{\"id\":\"a\",\"full_name\":\"Ada\",\"{key}\":{deep}}}");
         assert_eq!(bench.codes(&line), [FaultCode::TypeMismatch]);
