@@ -247,3 +247,24 @@ fn field_fault(fault: FieldFault) -> ValidationError {
         index: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_the_database_show_nothing_of_it() {
+        let error = ApiError::from(StoreError::failed("reading a record", "no such table: secrets"));
+        assert_eq!(error.code(), ErrorCode::InternalError);
+        assert!(!error.to_string().contains("secrets"));
+        assert!(error.cause().unwrap().contains("secrets"));
+    }
+
+    #[test]
+    fn busy_databases_ask_to_come_again() {
+        let busy = StoreError::Unavailable { message: "database is locked".to_owned() };
+        let response = ApiError::from(busy).response(None);
+        assert_eq!(response.status().as_u16(), 503);
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
+    }
+}

@@ -3,75 +3,49 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
-use prometheus::{Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, Opts, Registry, TextEncoder};
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
 
 /// Upper bounds of the latency buckets in seconds: reads answer in milliseconds, uploads may take minutes.
 const LATENCY_BUCKETS_S: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0];
 
-/// The figures.
+/// The figures that are gathered request by request.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: HistogramVec,
-    runs: GaugeVec,
-    records: GaugeVec,
-    queue_depth: Gauge,
-    queue_age: Gauge,
-    workers_busy: Gauge,
-    workers: Gauge,
-    pool: GaugeVec,
 }
 
 /// What is read anew for each look at the figures.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Snapshot {
-    /// Runs by status and strategy.
+    /// Runs that ended, by status and strategy.
     pub(crate) runs: Vec<(&'static str, &'static str, u64)>,
-    /// Records by outcome.
+    /// Records of those runs, by outcome.
     pub(crate) records: Vec<(&'static str, u64)>,
     /// Runs that wait.
-    pub(crate) queue_depth: u64,
+    pub(crate) queue_depth: i64,
     /// Seconds that the oldest of them waits.
     pub(crate) queue_age_s: f64,
     /// Workers that have a run.
-    pub(crate) workers_busy: u64,
+    pub(crate) workers_busy: usize,
     /// Workers in all.
-    pub(crate) workers: u64,
+    pub(crate) workers: usize,
     /// Connections by pool and state.
-    pub(crate) pool: Vec<(&'static str, &'static str, u64)>,
+    pub(crate) pool: Vec<(&'static str, &'static str, u32)>,
 }
 
 impl Metrics {
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
         let latency =
             HistogramOpts::new("reinstate_http_request_duration_seconds", "Time from request to answer")
                 .buckets(LATENCY_BUCKETS_S.to_vec());
-        let gauges = |name: &str, help: &str, labels: &[&str]| GaugeVec::new(Opts::new(name, help), labels);
-        let metrics = Self {
-            requests: HistogramVec::new(latency, &["method", "route", "status"])?,
-            runs: gauges("reinstate_runs", "Runs on record", &["status", "strategy"])?,
-            records: gauges("reinstate_run_records", "Records of all runs on record", &["outcome"])?,
-            queue_depth: Gauge::new("reinstate_queue_depth", "Runs that wait for a worker")?,
-            queue_age: Gauge::new("reinstate_queue_oldest_seconds", "How long the oldest queued run waits")?,
-            workers_busy: Gauge::new("reinstate_workers_busy", "Workers of this process that have a run")?,
-            workers: Gauge::new("reinstate_workers", "Workers of this process")?,
-            pool: gauges("reinstate_pool_connections", "Database connections", &["pool", "state"])?,
-            registry,
-        };
-        metrics.register()?;
-        Ok(metrics)
-    }
-
-    fn register(&self) -> Result<(), prometheus::Error> {
-        self.registry.register(Box::new(self.requests.clone()))?;
-        for gauges in [&self.runs, &self.records, &self.pool] {
-            self.registry.register(Box::new(gauges.clone()))?;
-        }
-        for gauge in [&self.queue_depth, &self.queue_age, &self.workers_busy, &self.workers] {
-            self.registry.register(Box::new(gauge.clone()))?;
-        }
-        Ok(())
+        let registry = Registry::new();
+        let requests = registered(&registry, HistogramVec::new(latency, &["method", "route", "status"]))?;
+        Ok(Self { registry, requests })
     }
 
     /// Counts an answered request.
@@ -85,25 +59,56 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     pub(crate) fn text(&self, snapshot: &Snapshot) -> Result<String, prometheus::Error> {
-        self.runs.reset();
-        for (status, strategy, count) in &snapshot.runs {
-            self.runs.with_label_values(&[*status, *strategy]).set(*count as f64);
-        }
-        for (outcome, count) in &snapshot.records {
-            self.records.with_label_values(&[*outcome]).set(*count as f64);
-        }
-        self.pool.reset();
-        for (pool, state, count) in &snapshot.pool {
-            self.pool.with_label_values(&[*pool, *state]).set(*count as f64);
-        }
-        self.queue_depth.set(snapshot.queue_depth as f64);
-        self.queue_age.set(snapshot.queue_age_s);
-        self.workers_busy.set(snapshot.workers_busy as f64);
-        self.workers.set(snapshot.workers as f64);
+        let mut families = self.registry.gather();
+        families.extend(snapshot.registry()?.gather());
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        TextEncoder::new().encode(&families, &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
+}
+
+impl Snapshot {
+    /// The figures in a registry made for one look, so that looks at the same time do not disturb each other.
+    fn registry(&self) -> Result<Registry, prometheus::Error> {
+        let registry = Registry::new();
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels))
+        };
+        let runs =
+            counters("reinstate_runs_total", "Runs that ended in this process", &["status", "strategy"])?;
+        for (status, strategy, count) in &self.runs {
+            runs.with_label_values(&[*status, *strategy]).inc_by(*count);
+        }
+        let records = counters("reinstate_records_total", "Records of the runs that ended", &["outcome"])?;
+        for (outcome, count) in &self.records {
+            records.with_label_values(&[*outcome]).inc_by(*count);
+        }
+        let pool = IntGaugeVec::new(
+            Opts::new("reinstate_pool_connections", "Database connections"),
+            &["pool", "state"],
+        );
+        let pool = registered(&registry, pool)?;
+        for (name, state, count) in &self.pool {
+            pool.with_label_values(&[*name, *state]).set((*count).into());
+        }
+        let age = Gauge::new("reinstate_queue_oldest_seconds", "How long the oldest queued run waits");
+        registered(&registry, age)?.set(self.queue_age_s);
+        let gauge = |name: &str, help: &str| registered(&registry, IntGauge::new(name, help));
+        gauge("reinstate_queue_depth", "Runs that wait for a worker")?.set(self.queue_depth);
+        let workers = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        gauge("reinstate_workers_busy", "Workers of this process that have a run")?
+            .set(workers(self.workers_busy));
+        gauge("reinstate_workers", "Workers of this process")?.set(workers(self.workers));
+        Ok(registry)
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: Result<C, prometheus::Error>,
+) -> Result<C, prometheus::Error> {
+    let collector = collector?;
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
 }

@@ -72,15 +72,12 @@ impl AppState {
                 ("deleted", records.records_deleted),
                 ("failed", records.records_failed),
             ],
-            queue_depth: u64::try_from(stats.queue.queued).unwrap_or_default(),
+            queue_depth: stats.queue.queued,
             queue_age_s: std::time::Duration::from_micros(u64::try_from(waits).unwrap_or_default())
                 .as_secs_f64(),
-            workers_busy: stats.workers_busy as u64,
-            workers: stats.workers as u64,
-            pool: vec![
-                ("control", "idle", idle.into()),
-                ("control", "busy", open.saturating_sub(idle).into()),
-            ],
+            workers_busy: stats.workers_busy,
+            workers: stats.workers,
+            pool: vec![("control", "idle", idle), ("control", "busy", open.saturating_sub(idle))],
         })
     }
 }

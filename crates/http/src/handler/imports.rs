@@ -14,7 +14,7 @@ use crate::answer;
 use crate::blocking::blocking;
 use crate::error::ApiError;
 use crate::middleware::SignedIn;
-use crate::request::Query;
+use crate::request::{Query, check_encoding};
 use crate::state::AppState;
 
 /// The form field that holds the archive.
@@ -175,6 +175,7 @@ fn option<'a>(options: &'a mut ImportForm, name: &str) -> Option<&'a mut Option<
 }
 
 fn check_content_type(request: &HttpRequest) -> Result<(), ApiError> {
+    check_encoding(request)?;
     let declared = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = declared.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("multipart/form-data") {

@@ -47,3 +47,28 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message")
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use actix_web::{App, HttpResponse, web};
+
+    use super::*;
+    use crate::middleware::observe;
+
+    #[actix_web::test]
+    async fn a_panic_becomes_an_error_that_shows_nothing_of_it() {
+        async fn panics() -> HttpResponse {
+            panic!("the secret inside")
+        }
+        let resource = web::resource("/panics").to(panics).wrap(from_fn(guard));
+        let app = init_service(App::new().service(resource).wrap(from_fn(observe))).await;
+        let request = TestRequest::with_uri("/panics").insert_header(("x-request-id", "request-7"));
+        let response = call_service(&app, request.to_request()).await;
+        assert_eq!(response.status().as_u16(), 500);
+        let body = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+        assert!(body.contains("INTERNAL_ERROR") && body.contains("request-7"), "{body}");
+        assert!(!body.contains("secret"), "{body}");
+    }
+}

@@ -100,10 +100,23 @@ fn check_content_type(request: &HttpRequest) -> Result<(), ApiError> {
     let is_json = essence.eq_ignore_ascii_case("application/json")
         || (essence.to_ascii_lowercase().starts_with("application/")
             && essence.to_ascii_lowercase().ends_with("+json"));
+    check_encoding(request)?;
     if is_json {
         return Ok(());
     }
     Err(ApiError::new(ErrorCode::UnsupportedMediaType, "Content-Type must be application/json"))
+}
+
+/// Refuses packed bodies: a small one could unpack to a huge one.
+pub(crate) fn check_encoding(request: &HttpRequest) -> Result<(), ApiError> {
+    match request.headers().get(header::CONTENT_ENCODING) {
+        None => Ok(()),
+        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
+        Some(_) => Err(ApiError::new(
+            ErrorCode::UnsupportedMediaType,
+            "The body must come as it is, without Content-Encoding",
+        )),
+    }
 }
 
 async fn read_body(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Vec<u8>, ApiError> {

@@ -4,6 +4,6 @@ mod body;
 mod path;
 mod query;
 
-pub(crate) use body::{JsonText, Shape, tree_of};
+pub(crate) use body::{JsonText, Shape, check_encoding, tree_of};
 pub(crate) use path::{check_path, segment};
 pub(crate) use query::Query;

@@ -31,3 +31,20 @@ pub(super) fn decoded(text: &str) -> Result<String, ApiError> {
         .map(std::borrow::Cow::into_owned)
         .map_err(|_| ApiError::bad_request("The address holds bytes that are no UTF-8"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encoded_text_is_decoded_once() {
+        assert_eq!(decoded("a%2Fb%252F%20%C3%A4+").unwrap(), "a/b%2F ä+");
+    }
+
+    #[test]
+    fn broken_sequences_and_bytes_are_refused() {
+        for text in ["%", "a%2", "%zz", "%c3", "%ff", "%F0%28%8C%BC"] {
+            assert!(decoded(text).is_err(), "{text}");
+        }
+    }
+}

@@ -61,3 +61,35 @@ impl Query {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn query(text: &str) -> Result<Query, ApiError> {
+        Query::of(&TestRequest::with_uri(&format!("/?{text}")).to_http_request())
+    }
+
+    #[test]
+    fn pairs_are_decoded_in_their_order() {
+        let pairs = query("a=1+2&&b%5Bc%5D=%26&d&a=").unwrap().into_pairs();
+        let expected = [("a", "1 2"), ("b[c]", "&"), ("d", ""), ("a", "")];
+        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn flags_are_true_false_or_refused() {
+        for (text, expected) in [("", Some(false)), ("f", Some(true)), ("f=true", Some(true)), ("f=1", None)]
+        {
+            assert_eq!(query(text).unwrap().flag("f").ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn floods_of_parameters_are_refused() {
+        assert!(query(&"a=1&".repeat(PAIRS_MAX)).is_ok());
+        assert!(query(&"a=1&".repeat(PAIRS_MAX + 1)).is_err());
+    }
+}

@@ -38,8 +38,8 @@ async fn metrics_count_requests_by_route_and_runs_by_outcome() {
     let expected = [
         r#"reinstate_http_request_duration_seconds_count{method="GET",route="/api/data/{model}/{id}",status="200"}"#,
         r#"reinstate_http_request_duration_seconds_count{method="GET",route="none",status="404"} 1"#,
-        r#"reinstate_runs{status="completed",strategy="upsert"} 1"#,
-        r#"reinstate_run_records{outcome="imported"} 2"#,
+        r#"reinstate_runs_total{status="completed",strategy="upsert"} 1"#,
+        r#"reinstate_records_total{outcome="imported"} 2"#,
         "reinstate_queue_depth 0",
         "reinstate_workers 2",
         r#"reinstate_pool_connections{pool="control",state="idle"}"#,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::TestServer;
+use crate::harness::{TestServer, orders_archive};
 
 #[actix_web::test]
 async fn request_ids_are_echoed_where_harmless_and_made_otherwise() {
@@ -94,6 +94,8 @@ async fn bodies_of_another_kind_are_refused() {
         let request = session.request("POST", "/api/data/orders").header("content-type", kind);
         session.send(request.body("{}")).await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
     }
+    let packed = session.request("POST", "/api/data/orders").header("content-encoding", "gzip");
+    session.send(packed.json(&json!({}))).await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
     session.orders(&[]).await;
     let request = session.request("POST", "/api/data/orders");
     let request = request.header("content-type", "application/json; charset=utf-8");
@@ -121,4 +123,68 @@ async fn misspelled_flags_are_not_passed_over() {
     session.call("DELETE", "/api/data/orders/a?permanent=yes").await.refused(400, "BAD_REQUEST");
     session.post("/api/data/orders?upsert=1", json!({})).await.refused(400, "BAD_REQUEST");
     assert_eq!(session.get("/api/data/orders/a").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_head_that_trickles_in_is_given_up() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = TestServer::start_with(|settings| settings.http.request_head_timeout_s = 1).await;
+    let address = server.url().strip_prefix("http://").unwrap().to_owned();
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    connection.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
+    let mut answer = Vec::new();
+    let closed = connection.read_to_end(&mut answer);
+    let closed = tokio::time::timeout(std::time::Duration::from_secs(20), closed).await;
+    closed.expect("the server lets go").unwrap();
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+}
+
+#[actix_web::test]
+async fn a_body_that_stalls_is_given_up() {
+    let server = TestServer::start_with(|settings| settings.http.body_timeout_s = 1).await;
+    let session = server.session("alpha", "full");
+    let stalling = futures_util::StreamExt::chain(
+        futures_util::stream::iter([Ok::<_, std::io::Error>("{")]),
+        futures_util::stream::pending(),
+    );
+    let request = session.request("POST", "/api/data/orders").header("content-type", "application/json");
+    let answer = session.send(request.body(reqwest::Body::wrap_stream(stalling))).await;
+    answer.refused(400, "BAD_REQUEST");
+}
+
+#[actix_web::test]
+async fn a_graceful_stop_answers_what_is_in_flight() {
+    use std::sync::Arc;
+    let server = TestServer::start_with(|settings| settings.http.shutdown_grace_s = 20).await;
+    let session = server.session("alpha", "full");
+    let go_on = Arc::new(tokio::sync::Notify::new());
+    let wait = Arc::clone(&go_on);
+    let file = orders_archive(&["a"]);
+    let (first, second) = (file[..10].to_vec(), file[10..].to_vec());
+    let pieces = futures_util::stream::once(async { Ok::<_, std::io::Error>(first) });
+    let pieces = futures_util::StreamExt::chain(
+        pieces,
+        futures_util::stream::once(async move {
+            wait.notified().await;
+            Ok(second)
+        }),
+    );
+    let part = reqwest::multipart::Part::stream(reqwest::Body::wrap_stream(pieces)).file_name("late.zip");
+    let form = reqwest::multipart::Form::new().part("file", part);
+    let request = session.request("POST", "/api/restores/uploads").multipart(form);
+    let sending = actix_web::rt::spawn(async move { session.send(request).await });
+    // A file in the storage shows that the request is in its handler.
+    let is_under_way = async {
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(10));
+        while server.stored_uploads().is_empty() {
+            ticks.tick().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), is_under_way).await.unwrap();
+    let stopping = server.stop();
+    go_on.notify_one();
+    let answer = sending.await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    stopping.await;
+    assert!(server.session("alpha", "full").request("GET", "/healthz").send().await.is_err());
 }

@@ -113,6 +113,11 @@ impl TestServer {
         files_below(&self.dir.path().join("objects"))
     }
 
+    /// Stops gracefully; the wish is sent at once, the future ends when the server has.
+    pub(crate) fn stop(&self) -> impl Future<Output = ()> + use<> {
+        self.handle.stop(true)
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
