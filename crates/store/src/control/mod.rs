@@ -6,6 +6,7 @@
 //! the run can change nothing any more.
 
 mod connection;
+mod held_run;
 mod json_text;
 mod log;
 mod queue;
@@ -30,8 +31,9 @@ use crate::error::StoreError;
 use crate::settings::StoreSettings;
 use crate::sqlite::ThreadPool;
 
+pub use held_run::{Finish, Requeue, RunProgress, RunState};
 pub use log::LogRow;
-pub use queue::{CancelOutcome, ClaimRules, ClaimedRun, Finish, QueueState, Requeue, RunProgress, RunState};
+pub use queue::{CancelOutcome, ClaimRules, ClaimedRun, QueueState};
 pub use restore::{NewRestore, RestoreRecord};
 pub use run::{NewRun, RunRecord};
 pub use status::RunStatus;

@@ -4,6 +4,7 @@ mod configurations;
 mod laws;
 mod plans;
 mod queue;
+mod races;
 mod system_models;
 
 use reinstate_engine::Counters;

@@ -138,6 +138,18 @@ fn a_cancelled_run_keeps_its_tenants_place_until_its_worker_lets_go() {
 }
 
 #[test]
+fn a_cancelled_run_whose_lease_ended_does_not_take_its_place_back() {
+    let plane = plane();
+    plane.queue("acme", "run-a", 1);
+    plane.queue("acme", "run-b", 2);
+    let stalled = plane.claim(0).unwrap();
+    plane.run_cancel(&tenant("acme"), &stalled.restore_id, "bob", 10).unwrap();
+    assert_eq!(plane.claim(MINUTE).unwrap().id, "run-b");
+    assert_eq!(plane.run_renew(&stalled.id, stalled.fence, MINUTE, 15_000).unwrap(), RunState::Lost);
+    assert!(plane.run("acme", "run-a").lease_expires_at <= Some(MINUTE));
+}
+
+#[test]
 fn a_queued_run_is_cancelled_without_a_worker() {
     let plane = plane();
     let run = plane.queue("acme", "run-a", 1);

@@ -1,0 +1,51 @@
+//! Several processes on one file, each with several workers.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::*;
+
+const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
+const RUNS_PER_TENANT: usize = 6;
+const WORKERS_PER_PROCESS: usize = 3;
+
+#[test]
+fn racing_workers_take_each_run_once_and_in_the_order_of_its_tenant() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite { dir: dir.path().to_owned() };
+    let processes = [(); 2].map(|()| Store::open(&StoreSettings::new(url.clone())).unwrap().control);
+    let plane = Plane { control: processes[0].clone(), _dir: dir };
+    let expected: HashMap<_, Vec<_>> = TENANTS
+        .into_iter()
+        .map(|name| (name, (0..RUNS_PER_TENANT).map(|n| format!("run-{name}-{n}")).collect()))
+        .collect();
+    for number in 0..RUNS_PER_TENANT {
+        for name in TENANTS {
+            plane.queue(name, &expected[name][number], 1);
+        }
+    }
+
+    let taken: Mutex<HashMap<String, Vec<String>>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for control in processes.iter().flat_map(|control| [control; WORKERS_PER_PROCESS]) {
+            scope.spawn(|| work(control, &taken));
+        }
+    });
+    let taken = taken.into_inner().unwrap();
+    for name in TENANTS {
+        assert_eq!(taken[name], expected[name]);
+        assert!(expected[name].iter().all(|id| plane.status(name, id) == RunStatus::Completed));
+    }
+}
+
+/// Takes runs and ends them until nothing is left.
+fn work(control: &ControlPlane, taken: &Mutex<HashMap<String, Vec<String>>>) {
+    while control.queue_state().unwrap().queued > 0 {
+        let Some(ClaimedRun { run, .. }) = control.run_claim("worker", 2, RULES).unwrap() else {
+            std::thread::yield_now();
+            continue;
+        };
+        taken.lock().unwrap().entry(run.tenant.clone()).or_default().push(run.id.clone());
+        assert!(control.run_finish(&run.id, run.fence, &finish(RunStatus::Completed), 3).unwrap());
+    }
+}
