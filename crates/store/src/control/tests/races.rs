@@ -15,13 +15,11 @@ fn racing_workers_take_each_run_once_and_in_the_order_of_its_tenant() {
     let url = DatabaseUrl::Sqlite { dir: dir.path().to_owned() };
     let processes = [(); 2].map(|()| Store::open(&StoreSettings::new(url.clone())).unwrap().control);
     let plane = Plane { control: processes[0].clone(), _dir: dir };
-    let expected: HashMap<_, Vec<_>> = TENANTS
-        .into_iter()
-        .map(|name| (name, (0..RUNS_PER_TENANT).map(|n| format!("run-{name}-{n}")).collect()))
-        .collect();
+    let mut expected: HashMap<_, Vec<_>> = HashMap::new();
     for number in 0..RUNS_PER_TENANT {
         for name in TENANTS {
-            plane.queue(name, &expected[name][number], 1);
+            let run = plane.queue(name, &format!("run-{name}-{number}"), 1);
+            expected.entry(name).or_default().push(run.id);
         }
     }
 
