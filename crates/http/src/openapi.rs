@@ -32,7 +32,15 @@ const TOKEN_ERRORS: [ErrorCode; 4] = [
 ];
 
 /// Errors that any route may answer with.
-const COMMON_ERRORS: [ErrorCode; 2] = [ErrorCode::InternalError, ErrorCode::ServiceUnavailable];
+const COMMON_ERRORS: [ErrorCode; 3] =
+    [ErrorCode::BadRequest, ErrorCode::InternalError, ErrorCode::ServiceUnavailable];
+
+/// Errors of every route that takes JSON.
+const JSON_ERRORS: [ErrorCode; 3] =
+    [ErrorCode::JsonParseError, ErrorCode::BodyTooLarge, ErrorCode::UnsupportedMediaType];
+
+/// Errors of every route that takes a form.
+const FORM_ERRORS: [ErrorCode; 2] = [ErrorCode::BodyTooLarge, ErrorCode::UnsupportedMediaType];
 
 /// The document.
 #[must_use]
@@ -141,8 +149,13 @@ fn operation(route: &Route) -> Operation {
 /// One answer for each status, naming all its codes.
 fn errors(route: &Route) -> Vec<(String, Response)> {
     let token = if route.least.is_some() { TOKEN_ERRORS.as_slice() } else { &[] };
-    let mut codes: Vec<ErrorCode> = [route.errors, token, &COMMON_ERRORS].concat();
-    codes.sort_by_key(|code| code.status());
+    let body = match route.input {
+        Input::Nothing => [].as_slice(),
+        Input::ImportForm | Input::UploadForm => &FORM_ERRORS,
+        _ => &JSON_ERRORS,
+    };
+    let mut codes: Vec<ErrorCode> = [route.errors, token, body, &COMMON_ERRORS].concat();
+    codes.sort_by_key(|code| (code.status(), code.as_str()));
     codes.dedup();
     codes
         .chunk_by(|a, b| a.status() == b.status())

@@ -114,7 +114,7 @@ pub struct Route {
     pub status: u16,
     /// Query parameters: name and meaning.
     pub parameters: &'static [(&'static str, &'static str)],
-    /// Errors of its own, besides those that every route with a token has.
+    /// Errors of its own, besides those that follow from its level and its body, and those that any route has.
     pub errors: &'static [ErrorCode],
     handler: fn() -> actix_web::Route,
 }

@@ -57,7 +57,6 @@ pub static ROUTES: &[Route] = &[
         pattern: "/readyz",
         summary: "Whether the databases and the storage answer",
         output: Output::Readiness,
-        errors: &[E::ServiceUnavailable],
         handler: || web::to(operations::ready),
         ..OPEN
     },
@@ -82,7 +81,6 @@ pub static ROUTES: &[Route] = &[
         summary: "Upload an archive and restore it",
         input: Input::ImportForm,
         output: Output::ImportAccepted,
-        errors: &[E::BadRequest, E::BodyTooLarge, E::UnsupportedMediaType],
         handler: || web::to(imports::import),
         ..EDIT
     },
@@ -92,7 +90,6 @@ pub static ROUTES: &[Route] = &[
         summary: "Upload an archive for a restore configuration to name",
         input: Input::UploadForm,
         output: Output::UploadAccepted,
-        errors: &[E::BadRequest, E::BodyTooLarge, E::UnsupportedMediaType],
         handler: || web::to(imports::upload),
         ..EDIT
     },
@@ -132,7 +129,7 @@ pub static ROUTES: &[Route] = &[
         output: Output::Records,
         status: 201,
         parameters: UPSERT,
-        errors: &[E::JsonParseError, E::ModelProtected, E::ModelNotFound, E::Conflict, E::ValidationError],
+        errors: &[E::ModelProtected, E::ModelNotFound, E::Conflict, E::ValidationError],
         handler: || web::to(records::create),
         ..EDIT
     },
@@ -142,7 +139,7 @@ pub static ROUTES: &[Route] = &[
         summary: "Change several records in one transaction",
         input: Input::RecordList,
         output: Output::Records,
-        errors: &[E::JsonParseError, E::ModelProtected, E::RecordNotFound, E::Conflict, E::ValidationError],
+        errors: &[E::ModelProtected, E::RecordNotFound, E::Conflict, E::ValidationError],
         handler: || web::to(records::update_many),
         ..EDIT
     },
@@ -153,7 +150,7 @@ pub static ROUTES: &[Route] = &[
         input: Input::Ids,
         output: Output::Records,
         parameters: PERMANENT,
-        errors: &[E::JsonParseError, E::ModelProtected, E::RecordNotFound, E::Conflict],
+        errors: &[E::ModelProtected, E::RecordNotFound, E::Conflict],
         handler: || web::to(records::delete_many),
         ..FULL
     },
@@ -170,7 +167,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/api/data/{model}/{id}",
         summary: "Change fields of a record",
         input: Input::Record,
-        errors: &[E::JsonParseError, E::ModelProtected, E::RecordNotFound, E::Conflict, E::ValidationError],
+        errors: &[E::ModelProtected, E::RecordNotFound, E::Conflict, E::ValidationError],
         handler: || web::to(records::update),
         ..EDIT
     },
@@ -179,7 +176,7 @@ pub static ROUTES: &[Route] = &[
         pattern: "/api/data/{model}/{id}",
         summary: "Change fields of a record",
         input: Input::Record,
-        errors: &[E::JsonParseError, E::ModelProtected, E::RecordNotFound, E::Conflict, E::ValidationError],
+        errors: &[E::ModelProtected, E::RecordNotFound, E::Conflict, E::ValidationError],
         handler: || web::to(records::update),
         ..EDIT
     },
@@ -215,7 +212,7 @@ pub static ROUTES: &[Route] = &[
         input: Input::Model,
         output: Output::Model,
         status: 201,
-        errors: &[E::JsonParseError, E::Conflict, E::ValidationError],
+        errors: &[E::Conflict, E::ValidationError],
         handler: || web::to(definitions::create),
         ..FULL
     },
@@ -225,7 +222,7 @@ pub static ROUTES: &[Route] = &[
         summary: "Change attributes of a model",
         input: Input::Model,
         output: Output::Model,
-        errors: &[E::JsonParseError, E::ModelProtected, E::ModelNotFound, E::ValidationError],
+        errors: &[E::ModelProtected, E::ModelNotFound, E::ValidationError],
         handler: || web::to(definitions::update),
         ..FULL
     },
@@ -253,7 +250,7 @@ pub static ROUTES: &[Route] = &[
         input: Input::Fields,
         output: Output::Fields,
         status: 201,
-        errors: &[E::JsonParseError, E::ModelProtected, E::ModelNotFound, E::Conflict, E::ValidationError],
+        errors: &[E::ModelProtected, E::ModelNotFound, E::Conflict, E::ValidationError],
         handler: || web::to(fields::create_many),
         ..FULL
     },
@@ -263,7 +260,7 @@ pub static ROUTES: &[Route] = &[
         summary: "Change attributes of several fields",
         input: Input::FieldList,
         output: Output::Fields,
-        errors: &[E::JsonParseError, E::ModelProtected, E::FieldNotFound, E::ValidationError],
+        errors: &[E::ModelProtected, E::FieldNotFound, E::ValidationError],
         handler: || web::to(fields::update_many),
         ..FULL
     },
@@ -282,7 +279,7 @@ pub static ROUTES: &[Route] = &[
         input: Input::Field,
         output: Output::Field,
         status: 201,
-        errors: &[E::JsonParseError, E::ModelProtected, E::ModelNotFound, E::Conflict, E::ValidationError],
+        errors: &[E::ModelProtected, E::ModelNotFound, E::Conflict, E::ValidationError],
         handler: || web::to(fields::create),
         ..FULL
     },
@@ -292,7 +289,7 @@ pub static ROUTES: &[Route] = &[
         summary: "Change attributes of a field",
         input: Input::Field,
         output: Output::Field,
-        errors: &[E::JsonParseError, E::ModelProtected, E::FieldNotFound, E::ValidationError],
+        errors: &[E::ModelProtected, E::FieldNotFound, E::ValidationError],
         handler: || web::to(fields::update),
         ..FULL
     },

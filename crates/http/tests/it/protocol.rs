@@ -87,6 +87,39 @@ async fn json_faults_are_told_with_line_and_column() {
 }
 
 #[actix_web::test]
+async fn deep_nesting_is_answered_not_suffered() {
+    let server = TestServer::start().await;
+    let session = server.session("alpha", "full");
+    let fields = json!([{ "field_name": "data", "type": "jsonb" }]);
+    assert_eq!(session.post("/api/describe/things", json!({ "fields": fields })).await.status, 201);
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let bodies =
+        [deep.clone(), "[".repeat(100_000), format!(r#"{{"data":{deep}}}"#), format!(r#"[{{"id":{deep}}}]"#)];
+    for path in ["/api/data/things", "/api/data/restores", "/api/describe/more"] {
+        for body in &bodies {
+            let answer = session.text("POST", path, body).await;
+            assert!((400..500).contains(&answer.status), "{path}: {}", answer.text);
+        }
+    }
+    let request = session.request("GET", "/api/data/things").query(&[("where", "[".repeat(5_000))]);
+    session.send(request).await.refused(400, "FILTER_INVALID");
+}
+
+#[actix_web::test]
+async fn the_first_requests_of_a_tenant_may_come_all_at_once() {
+    let server = TestServer::start().await;
+    let session = server.session("newcomer", "full");
+    let requests = (0..20).map(|_| session.get("/api/describe"));
+    let answers = futures_util::future::join_all(requests).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+    let creations = (0..5).map(|_| session.post("/api/describe/orders", json!({})));
+    let mut statuses: Vec<u16> =
+        futures_util::future::join_all(creations).await.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409]);
+}
+
+#[actix_web::test]
 async fn bodies_of_another_kind_are_refused() {
     let server = TestServer::start().await;
     let session = server.session("alpha", "full");
