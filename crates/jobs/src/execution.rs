@@ -63,7 +63,8 @@ fn accompany(inner: &Inner, tenant: &TenantId, claimed: &ClaimedRun, cancellatio
             // A recorder that panicked costs log entries, not the run.
             let _ = writer.join();
         }
-        settlement::settle(inner, tenant, run, &recorder, outcome, gate.passed);
+        let may_be_applied = gate.passed || run.committing;
+        settlement::settle(inner, tenant, run, &recorder, outcome, may_be_applied);
         done.open();
     });
 }

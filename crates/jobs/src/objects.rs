@@ -102,7 +102,8 @@ impl Objects {
         for tenant in children(&self.root.join(UPLOADS))? {
             for file in children(&tenant)? {
                 let key = file.strip_prefix(&self.root).ok().and_then(FilePath::to_str);
-                if !key.is_some_and(&is_kept) {
+                // What is no file was not put here by us.
+                if file.is_file() && !key.is_some_and(&is_kept) {
                     remove(&file)?;
                     removed += 1;
                 }

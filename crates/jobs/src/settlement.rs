@@ -30,17 +30,17 @@ const TRIES_MAX: usize = 20;
 /// Wait between two such tries.
 const TRY_WAIT: Duration = Duration::from_millis(500);
 
-/// Writes down what became of a run and lets go of it. `passed` says whether it had leave to commit: then the
-/// tenant's data tells whether it did.
+/// Writes down what became of a run and lets go of it. `may_be_applied` says whether this worker or an earlier
+/// one had leave to commit: then the tenant's data tells whether it did.
 pub(crate) fn settle(
     inner: &Inner,
     tenant: &TenantId,
     run: &RunRecord,
     recorder: &Recorder<'_>,
     outcome: Outcome,
-    passed: bool,
+    may_be_applied: bool,
 ) {
-    match resolve(inner, tenant, run, outcome, passed) {
+    match resolve(inner, tenant, run, outcome, may_be_applied) {
         Outcome::Completed(counters) => finish(inner, run, recorder, RunStatus::Completed, counters, None),
         Outcome::Failed(failure) => fail(inner, run, recorder, &failure),
         Outcome::Stopped(Stop::Cancelled, counters) => {
@@ -61,9 +61,15 @@ pub(crate) fn settle(
 }
 
 /// Looks at the tenant's data where only that tells whether the run was applied.
-fn resolve(inner: &Inner, tenant: &TenantId, run: &RunRecord, outcome: Outcome, passed: bool) -> Outcome {
+fn resolve(
+    inner: &Inner,
+    tenant: &TenantId,
+    run: &RunRecord,
+    outcome: Outcome,
+    may_be_applied: bool,
+) -> Outcome {
     let applied_before = matches!(outcome, Outcome::AlreadyApplied);
-    if matches!(outcome, Outcome::Completed(_)) || !(passed || applied_before) {
+    if matches!(outcome, Outcome::Completed(_)) || !(may_be_applied || applied_before) {
         return outcome;
     }
     let mark = persist(inner, || inner.store.tenants.open(tenant)?.run_mark(&run.id));

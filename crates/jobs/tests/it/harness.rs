@@ -151,7 +151,10 @@ impl House {
     }
 
     pub(crate) fn list(&self, tenant: &str, model: &str, field: &str, value: &str) -> Vec<Json> {
-        let pairs = [(format!("filter[where][{field}]"), value.to_owned())];
+        let pairs = [
+            (format!("filter[where][{field}]"), value.to_owned()),
+            ("filter[limit]".to_owned(), "10000".to_owned()),
+        ];
         let page = self
             .store
             .control

@@ -55,6 +55,21 @@ fn a_failed_run_applies_nothing_and_says_why_and_where() {
 }
 
 #[test]
+fn many_log_entries_arrive_whole_and_in_order() {
+    let house = House::new();
+    house.completed("acme", &house.import("acme", &notes(&lines(0, 3_000))).run_id);
+    let again = house.import_as("acme", &full(), &notes(&lines(0, 3_000)), "sync").unwrap();
+    let run = house.completed("acme", &again.run_id);
+    assert_eq!(run.counters.records_skipped, 3_000);
+    let logs = house.logs("acme", &again.run_id);
+    let skipped: Vec<_> = logs.iter().filter_map(|log| log["record_id"].as_str()).collect();
+    let expected = (0..1_000).map(|n| format!("note-{n:06}"));
+    assert!(skipped.iter().copied().eq(expected), "{} entries, or out of order", skipped.len());
+    assert!(logs.iter().any(|log| log["message"].as_str().unwrap().contains("2000")), "the rest is a number");
+    assert_eq!(logs[1]["detail"]["reason"], "record_exists_in_parent", "{:#?}", &logs[..3]);
+}
+
+#[test]
 fn a_configuration_runs_again_and_finds_its_own_records() {
     let house = House::new();
     let imported = house.import("acme", &notes(&lines(0, 10)));
