@@ -9,7 +9,7 @@ use diesel::r2d2::{ConnectionManager, CustomizeConnection};
 use scheduled_thread_pool::ScheduledThreadPool;
 
 use super::connection::{CACHE_KIB, prepare};
-use crate::error::StoreError;
+use crate::error::{StoreError, is_busy_message};
 
 /// A pool of connections to one file.
 pub(crate) type Pool = r2d2::Pool<ConnectionManager<SqliteConnection>>;
@@ -61,7 +61,16 @@ pub(crate) fn open(
 
 /// Takes a connection out of a pool.
 pub(crate) fn get(pool: &Pool) -> Result<PooledConnection, StoreError> {
-    pool.get().map_err(|error| StoreError::Unavailable { message: error.to_string() })
+    pool.get().map_err(|error| {
+        let message = error.to_string();
+        // r2d2 adds what went wrong where connections could not even be opened; else all were in use.
+        let could_not_open = message.contains(':') && !is_busy_message(&message);
+        if could_not_open {
+            StoreError::failed("opening the database", message)
+        } else {
+            StoreError::Unavailable { message }
+        }
+    })
 }
 
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::{ConnectionError, SqliteConnection};
 use reinstate_describe::{Batch, Catalog, Field, Model, Name};
 use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
 
@@ -36,10 +36,7 @@ impl SqliteTarget {
         run: RunToken<'_>,
         cancellation: &Cancellation,
     ) -> Result<Self, TargetError> {
-        let unavailable =
-            |error: &dyn std::fmt::Display| TargetError::Unavailable { message: error.to_string() };
-        let mut connection =
-            connection::open(file, ATTEMPT_MS, RESTORE_CACHE_KIB).map_err(|error| unavailable(&error))?;
+        let mut connection = connection::open(file, ATTEMPT_MS, RESTORE_CACHE_KIB).map_err(not_opened)?;
         // One commit a run: make it durable at once instead of with the next checkpoint.
         connection
             .batch_execute("PRAGMA synchronous = FULL")
@@ -131,6 +128,14 @@ impl Drop for SqliteTarget {
 impl std::fmt::Debug for SqliteTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SqliteTarget").field("is_open", &self.is_open).finish_non_exhaustive()
+    }
+}
+
+fn not_opened(error: ConnectionError) -> TargetError {
+    match error {
+        ConnectionError::CouldntSetupConfiguration(error) => failed("opening the tenant's data", error),
+        // The file is there, since the tenant was opened: what is short now may be had later.
+        error => TargetError::Unavailable { message: error.to_string() },
     }
 }
 

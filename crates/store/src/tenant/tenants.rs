@@ -133,10 +133,13 @@ impl Tenants {
     fn take_surplus(&self, open: &mut HashMap<TenantId, Open>, now: Instant) -> Vec<Arc<TenantFile>> {
         let settings = &self.shared.settings;
         let idle_max = Duration::from_millis(settings.tenant_idle_ms);
+        let is_idle = |used: &Instant| now.saturating_duration_since(*used) > idle_max;
+        let surplus = open.len().saturating_sub(settings.tenants_open_max.max(1));
+        if surplus == 0 && !open.values().any(|entry| is_idle(&entry.used)) {
+            return Vec::new();
+        }
         let mut by_age: Vec<_> = open.iter().map(|(tenant, entry)| (entry.used, tenant.clone())).collect();
         by_age.sort_unstable();
-        let surplus = open.len().saturating_sub(settings.tenants_open_max.max(1));
-        let is_idle = |used: &Instant| now.saturating_duration_since(*used) > idle_max;
         let leaving =
             by_age.into_iter().enumerate().filter(|(rank, (used, _))| *rank < surplus || is_idle(used));
         leaving.filter_map(|(_, (_, tenant))| open.remove(&tenant)).map(|entry| entry.file).collect()

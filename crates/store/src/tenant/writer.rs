@@ -65,6 +65,7 @@ impl Writer {
             let text = InsertText::new(&table, batch, group, on_id);
             write_group(connection, batch, group, &text, &mut refused)?;
         }
+        refused.sort_unstable_by_key(|refused: &RefusedRow| refused.row);
         let after = greatest_number(connection, &table)?;
         let inserted = u64::try_from(after - before).unwrap_or_default();
         let rest = (batch.rows_to_write() as u64).saturating_sub(inserted + refused.len() as u64);
@@ -179,8 +180,9 @@ fn write_group(
     Ok(())
 }
 
-/// Writes some rows in one statement. Where a unique field refuses any of them the database takes the whole
-/// statement back; halves of it are then written, until the refused rows stand alone.
+/// Writes some rows in one statement. Where a unique field refuses one of them the database stops there; halves
+/// are then written, until the refused rows stand alone. Rows that were in already are met again as conflicts
+/// of their own ids: they stay as they are or are updated to themselves, and add nothing to the row numbers.
 fn write_rows<'a>(
     connection: &mut SqliteConnection,
     batch: &'a Batch,

@@ -179,3 +179,16 @@ fn names_that_sql_knows_are_models_like_any_other() {
     let again = reinstate_store::Store::open(&crate::fixtures::settings(&scratch.dir)).unwrap();
     assert_eq!(again.tenants.open(&TenantId::new("acme").unwrap()).unwrap().catalog().unwrap().len(), 5);
 }
+
+#[test]
+fn damaged_file_is_a_failure_and_no_invitation_to_try_again() {
+    let scratch = Scratch::new();
+    let tenant = scratch.tenant();
+    tenant.model_create(&items()).unwrap();
+    drop(tenant);
+    let other = TenantId::new("other").unwrap();
+    std::fs::write(scratch.dir.path().join("tenants/other.db"), "this is no database".repeat(5_000)).unwrap();
+    let error = scratch.store.tenants.open(&other).unwrap_err();
+    assert!(matches!(error, StoreError::Database { .. }), "{error:?}");
+    assert!(scratch.tenant().layout("items").is_ok());
+}
