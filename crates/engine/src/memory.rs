@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reinstate_describe::record_json::write_record;
 use reinstate_describe::system::position;
-use reinstate_describe::value::coerce_json;
+use reinstate_describe::value::default_value;
 use reinstate_describe::{Batch, Catalog, CellValue, Field, Layout, Model, Name, RowGroup, Value};
 
 use crate::port::{Conflict, ConflictRow, Existing, RefusedRow, RunMark, Target, TargetError, WriteOutcome};
@@ -328,9 +328,9 @@ impl Target for MemoryTarget {
 }
 
 fn default_of(field: &Field) -> Result<CellValue, TargetError> {
-    let Some(default) = &field.default_value else { return Ok(CellValue::Null) };
-    coerce_json(field.column_type(), default).map_err(|fault| TargetError::Failed {
+    let default = default_value(field).map_err(|fault| TargetError::Failed {
         doing: "filling in a default value".to_owned(),
         message: format!("field '{}' {fault}", field.name),
-    })
+    })?;
+    Ok(default.unwrap_or(CellValue::Null))
 }
