@@ -101,7 +101,7 @@ async fn read_may_not_restore() {
     let read = server.session("alpha", "read");
     read.form("/api/restores/import", orders_archive(&["a"]), &[]).await.refused(403, "FORBIDDEN");
     read.form("/api/restores/uploads", orders_archive(&["a"]), &[]).await.refused(403, "FORBIDDEN");
-    assert!(server.stored_uploads().is_empty());
+    server.no_uploads_left().await;
 }
 
 #[actix_web::test]

@@ -57,7 +57,7 @@ async fn wrong_options_are_refused_with_the_right_ones() {
     send_form(&session, UPLOADS, Form::new().part("file", file()).text("include", "data"))
         .await
         .refused(400, "BAD_REQUEST");
-    assert_eq!(server.stored_uploads(), Vec::<std::path::PathBuf>::new());
+    server.no_uploads_left().await;
     assert_eq!(session.get("/api/data/restores").await.records().len(), 0);
     assert_eq!(session.get("/api/data/restore_runs").await.records().len(), 0);
 }
@@ -75,7 +75,7 @@ async fn forms_without_a_file_or_with_two_are_refused() {
             send_form(&session, path, form).await.refused(400, "BAD_REQUEST");
         }
     }
-    assert!(server.stored_uploads().is_empty());
+    server.no_uploads_left().await;
 }
 
 #[actix_web::test]
@@ -104,7 +104,7 @@ async fn files_that_are_no_archive_are_refused_and_not_kept() {
             answer.refused(400, "BAD_REQUEST");
         }
     }
-    assert!(server.stored_uploads().is_empty());
+    server.no_uploads_left().await;
     assert_eq!(session.get("/api/data/restores").await.records().len(), 0);
 }
 
@@ -116,7 +116,7 @@ async fn uploads_over_the_limit_are_refused_as_soon_as_it_is_passed() {
     let part = Part::stream(reqwest::Body::wrap_stream(endless)).file_name("endless.zip");
     let answer = send_form(&session, IMPORT, Form::new().part("file", part)).await;
     answer.refused(413, "BODY_TOO_LARGE");
-    assert!(server.stored_uploads().is_empty());
+    server.no_uploads_left().await;
 }
 
 #[actix_web::test]
@@ -142,13 +142,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
         () = started.notified() => {}
     }
     // The connection is gone with the request; the server notices in its own time.
-    let is_empty = async {
-        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(10));
-        while !server.stored_uploads().is_empty() {
-            ticks.tick().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), is_empty).await.expect("the file is removed");
+    server.no_uploads_left().await;
     assert_eq!(session.get("/api/data/restore_runs").await.records().len(), 0);
 }
 
@@ -164,7 +158,7 @@ async fn an_upload_that_stalls_is_given_up() {
     let answer = send_form(&session, UPLOADS, Form::new().part("file", part)).await;
     answer.refused(400, "BAD_REQUEST");
     assert!(answer.message().contains("stalled"), "{}", answer.message());
-    assert!(server.stored_uploads().is_empty());
+    server.no_uploads_left().await;
 }
 
 #[actix_web::test]

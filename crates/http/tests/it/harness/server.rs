@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
@@ -111,6 +111,17 @@ impl TestServer {
     /// The files that hold uploads, of all tenants, unfinished ones included.
     pub(crate) fn stored_uploads(&self) -> Vec<PathBuf> {
         files_below(&self.dir.path().join("objects"))
+    }
+
+    /// Waits until no file of any upload is left: what is dropped on the way in is removed in the background.
+    pub(crate) async fn no_uploads_left(&self) {
+        let poll = async {
+            let mut ticks = tokio::time::interval(Duration::from_millis(10));
+            while !self.stored_uploads().is_empty() {
+                ticks.tick().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), poll).await.expect("the files are removed");
     }
 
     /// Stops gracefully; the wish is sent at once, the future ends when the server has.
