@@ -43,7 +43,8 @@ pub struct StoreSettings {
     pub url: DatabaseUrl,
     /// Connections to the control plane at most.
     pub control_pool_size: u32,
-    /// Connections to one tenant's data at most, the ones of restores not counted.
+    /// Connections that read one tenant's data at most; there is one more for its writers, and a restore has its
+    /// own.
     pub tenant_pool_size: u32,
     /// Tenants whose connections are kept open at most; the ones used longest ago are closed first.
     pub tenants_open_max: usize,

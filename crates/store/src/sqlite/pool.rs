@@ -61,7 +61,12 @@ pub(crate) fn open(
 
 /// Takes a connection out of a pool.
 pub(crate) fn get(pool: &Pool) -> Result<PooledConnection, StoreError> {
-    pool.get().map_err(|error| {
+    get_timeout(pool, pool.connection_timeout())
+}
+
+/// Takes a connection out of a pool, waiting for it no longer than `wait`.
+pub(crate) fn get_timeout(pool: &Pool, wait: Duration) -> Result<PooledConnection, StoreError> {
+    pool.get_timeout(wait).map_err(|error| {
         let message = error.to_string();
         // r2d2 adds what went wrong where connections could not even be opened; else all were in use.
         let could_not_open = message.contains(':') && !is_busy_message(&message);

@@ -76,7 +76,7 @@ impl Tenant {
     /// # Errors
     /// Where the database fails.
     pub fn run_mark(&self, run_id: &str) -> Result<Option<RunMark>, StoreError> {
-        marks::read(&mut *self.file.connection()?, run_id)
+        marks::read(&mut *self.file.reader()?, run_id)
     }
 
     /// The whole state as text: schema, catalog, marks and every table in the order of ids. For comparisons
@@ -86,7 +86,7 @@ impl Tenant {
     /// Where the database fails.
     pub fn dump(&self) -> Result<String, StoreError> {
         let failed = |error| StoreError::from_diesel("writing the state as text", error);
-        self.file.connection()?.transaction(|connection| dump::dump(connection)).map_err(failed)
+        self.file.reader()?.transaction(|connection| dump::dump(connection)).map_err(failed)
     }
 
     /// Runs `work` in a transaction that reads one state.
@@ -94,7 +94,7 @@ impl Tenant {
         &self,
         work: impl FnOnce(&mut SqliteConnection, &Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.file.connection()?.transaction(|connection| {
+        self.file.reader()?.transaction(|connection| {
             let snapshot = self.file.snapshots.read(connection)?;
             work(connection, &snapshot)
         })
@@ -105,7 +105,7 @@ impl Tenant {
         &self,
         work: impl FnOnce(&mut SqliteConnection, &Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.file.connection()?.immediate_transaction(|connection| {
+        self.file.writer()?.immediate_transaction(|connection| {
             let snapshot = self.file.snapshots.read(connection)?;
             work(connection, &snapshot)
         })

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Tenant;
@@ -49,7 +50,11 @@ pub(super) struct TenantFile {
     pub(super) path: PathBuf,
     pub(super) target_wait_ms: u32,
     pub(super) snapshots: SnapshotCache,
-    pool: Pool,
+    busy_timeout: Duration,
+    readers: Pool,
+    /// One connection: SQLite has one writer at a time, and those who wait for it must not keep connections
+    /// from readers.
+    writer: Pool,
     /// Whether the file has its newest form; held while it is being brought there.
     migrated: Mutex<bool>,
 }
@@ -117,13 +122,15 @@ impl Tenants {
     fn make(&self, tenant: &TenantId) -> Result<TenantFile, StoreError> {
         let settings = &self.shared.settings;
         let path = self.path(tenant);
-        let pool =
-            pool::open(&path, settings.tenant_pool_size, settings.busy_timeout_ms, &self.shared.threads)?;
+        let open = |size| pool::open(&path, size, settings.busy_timeout_ms, &self.shared.threads);
+        let (readers, writer) = (open(settings.tenant_pool_size)?, open(1)?);
         Ok(TenantFile {
             path,
             target_wait_ms: settings.target_wait_ms,
             snapshots: SnapshotCache::default(),
-            pool,
+            busy_timeout: Duration::from_millis(u64::from(settings.busy_timeout_ms)),
+            readers,
+            writer,
             migrated: Mutex::new(false),
         })
     }
@@ -147,15 +154,27 @@ impl Tenants {
 }
 
 impl TenantFile {
-    /// A connection for one call.
-    pub(super) fn connection(&self) -> Result<PooledConnection, StoreError> {
-        pool::get(&self.pool)
+    /// A connection for one call that reads.
+    pub(super) fn reader(&self) -> Result<PooledConnection, StoreError> {
+        pool::get(&self.readers)
+    }
+
+    /// The connection for one call that writes. Waiting for it and waiting for the write lock together take no
+    /// longer than the store's `busy_timeout_ms`.
+    pub(super) fn writer(&self) -> Result<PooledConnection, StoreError> {
+        let start = Instant::now();
+        let mut connection = pool::get_timeout(&self.writer, self.busy_timeout)?;
+        let left = self.busy_timeout.saturating_sub(start.elapsed());
+        connection
+            .batch_execute(&format!("PRAGMA busy_timeout = {}", left.as_millis()))
+            .map_err(|error| StoreError::from_diesel("preparing to write", error))?;
+        Ok(connection)
     }
 
     fn migrate(&self) -> Result<(), StoreError> {
         let mut migrated = lock(&self.migrated);
         if !*migrated {
-            migrate(&mut *self.connection()?)?;
+            migrate(&mut *self.writer()?)?;
             *migrated = true;
         }
         Ok(())
