@@ -50,55 +50,75 @@ impl Tenant {
         })
     }
 
-    /// Adds a field; existing records get its default value, where it has one.
+    /// Adds a field; see [`Tenant::fields_create`].
     ///
     /// # Errors
-    /// [`StoreError::ModelNotFound`]; [`StoreError::Conflict`] where the name is taken, or where the field is
-    /// unique and its default value would be shared; [`StoreError::DefinitionInvalid`] where it is required
-    /// without a default while there are records, or where the table is full.
+    /// As [`Tenant::fields_create`].
     pub fn field_create(&self, model: &Name, field: &Field) -> Result<(), StoreError> {
+        self.fields_create(model, std::slice::from_ref(field))
+    }
+
+    /// Adds fields, all or none; existing records get each one's default value, where it has one.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`]; [`StoreError::Conflict`] where a name is taken or comes twice, or where a
+    /// field is unique and its default value would be shared; [`StoreError::DefinitionInvalid`] where one is
+    /// required without a default while there are records, or where the table is full.
+    pub fn fields_create(&self, model: &Name, fields: &[Field]) -> Result<(), StoreError> {
         self.write(|connection, snapshot| {
             let existing = snapshot.model(model)?;
-            if existing.fields.contains_key(&field.name) {
-                let message = format!("model '{}' has a field '{}' already", existing.name, field.name);
-                return Err(StoreError::Conflict { message });
+            for (place, field) in fields.iter().enumerate() {
+                let comes_twice = fields.iter().take(place).any(|other| other.name == field.name);
+                if comes_twice || existing.fields.contains_key(&field.name) {
+                    let message = format!("model '{}' has a field '{}' already", existing.name, field.name);
+                    return Err(StoreError::Conflict { message });
+                }
+                let lacks_values = field.required && field.default_value.is_none();
+                if lacks_values && tables::has_records(connection, &existing.name)? {
+                    return Err(definition_invalid(
+                        "default_value",
+                        "required",
+                        format!(
+                            "a required field '{}' needs a default value, because there are records",
+                            field.name
+                        ),
+                    ));
+                }
             }
-            let lacks_values = field.required && field.default_value.is_none();
-            if lacks_values && tables::has_records(connection, &existing.name)? {
-                return Err(definition_invalid(
-                    "default_value",
-                    "required",
-                    format!(
-                        "a required field '{}' needs a default value, because there are records",
-                        field.name
-                    ),
-                ));
-            }
-            let count = existing.fields.len();
-            tables::fields_add(connection, &existing.name, count, std::slice::from_ref(field))
+            tables::fields_add(connection, &existing.name, existing.fields.len(), fields)
         })
     }
 
-    /// Replaces the definition of a field.
+    /// Replaces the definition of a field; see [`Tenant::fields_update`].
     ///
     /// # Errors
-    /// [`StoreError::ModelNotFound`], [`StoreError::FieldNotFound`]; [`StoreError::DefinitionInvalid`] where the
+    /// As [`Tenant::fields_update`].
+    pub fn field_update(&self, model: &Name, field: &Field) -> Result<(), StoreError> {
+        self.fields_update(model, std::slice::from_ref(field))
+    }
+
+    /// Replaces the definitions of fields, all or none.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`], [`StoreError::FieldNotFound`]; [`StoreError::DefinitionInvalid`] where a
     /// type would change; [`StoreError::Conflict`] where existing records stand against it: duplicates under a
     /// new `unique`, missing values under a new `required`.
-    pub fn field_update(&self, model: &Name, field: &Field) -> Result<(), StoreError> {
+    pub fn fields_update(&self, model: &Name, fields: &[Field]) -> Result<(), StoreError> {
         self.write(|connection, snapshot| {
             let model = snapshot.model(model)?;
-            let existing = snapshot.field(model, &field.name)?;
-            require_same_type(existing, field)?;
-            if field.required && !existing.required {
-                require_values(connection, &model.name, &existing.name)?;
-            }
-            // The name keeps the spelling under which the column was made.
-            let updated = Field { name: existing.name.clone(), ..field.clone() };
-            catalog::field_update(connection, &model.name, &updated)?;
-            if (updated.unique, updated.index) != (existing.unique, existing.index) {
-                tables::indexes_drop(connection, &model.name, &updated.name)?;
-                tables::indexes_create(connection, &model.name, &updated)?;
+            for field in fields {
+                let existing = snapshot.field(model, &field.name)?;
+                require_same_type(existing, field)?;
+                if field.required && !existing.required {
+                    require_values(connection, &model.name, &existing.name)?;
+                }
+                // The name keeps the spelling under which the column was made.
+                let updated = Field { name: existing.name.clone(), ..field.clone() };
+                catalog::field_update(connection, &model.name, &updated)?;
+                if (updated.unique, updated.index) != (existing.unique, existing.index) {
+                    tables::indexes_drop(connection, &model.name, &updated.name)?;
+                    tables::indexes_create(connection, &model.name, &updated)?;
+                }
             }
             Ok(())
         })
