@@ -50,7 +50,7 @@ pub(crate) async fn create(
     let model = segment(&request, "model")?;
     let field = field_from_json(Some(&segment(&request, "field")?), &body.tree()?)?;
     let mut created =
-        blocking(move || add(&state.store.tenants.open(who.tenant())?, &model, vec![field])).await?;
+        blocking(move || add(&state.store.tenants.open(who.tenant())?, &model, &[field])).await?;
     Ok(HttpResponse::Created().json(reinstate_api::Success::new(created.pop())))
 }
 
@@ -66,7 +66,8 @@ pub(crate) async fn create_many(
     let is_array = tree.is_array();
     let bodies = if let Json::Array(bodies) = tree { bodies } else { vec![tree] };
     let fields = each(&bodies, |body| field_from_json(None, body).map_err(ApiError::from))?;
-    let mut created = blocking(move || add(&state.store.tenants.open(who.tenant())?, &model, fields)).await?;
+    let mut created =
+        blocking(move || add(&state.store.tenants.open(who.tenant())?, &model, &fields)).await?;
     let data = if is_array { Json::Array(created) } else { created.pop().unwrap_or_default() };
     Ok(HttpResponse::Created().json(reinstate_api::Success::new(data)))
 }
@@ -134,19 +135,9 @@ fn field_of<'a>(model: &'a Model, name: &str) -> Result<&'a Field, ApiError> {
     found.ok_or_else(|| missing().into())
 }
 
-fn add(tenant: &Tenant, model: &str, fields: Vec<Field>) -> Result<Vec<Json>, ApiError> {
+fn add(tenant: &Tenant, model: &str, fields: &[Field]) -> Result<Vec<Json>, ApiError> {
     let model = definable_model(tenant, model)?;
-    // Looked at before the first is added, so that a name that is taken leaves nothing half done.
-    for (index, field) in fields.iter().enumerate() {
-        let is_repeated = fields.iter().take(index).any(|other| other.name == field.name);
-        if is_repeated || model.fields.contains_key(&field.name) {
-            let message = format!("Field '{}' of model '{}' exists already", field.name, model.name);
-            return Err(ApiError::new(reinstate_api::ErrorCode::Conflict, message));
-        }
-    }
-    for field in &fields {
-        tenant.field_create(&model.name, field)?;
-    }
+    tenant.fields_create(&model.name, fields)?;
     let model = model_of(tenant, model.name.as_str())?;
     fields.iter().map(|field| Ok(field_to_json(field_of(&model, field.name.as_str())?))).collect()
 }
@@ -157,9 +148,7 @@ fn change(tenant: &Tenant, model: &str, patches: &[(String, Json)]) -> Result<Ve
         .iter()
         .map(|(name, patch)| Ok(field_patched(field_of(&model, name)?, patch)?))
         .collect::<Result<_, ApiError>>()?;
-    for field in &changed {
-        tenant.field_update(&model.name, field)?;
-    }
+    tenant.fields_update(&model.name, &changed)?;
     let model = model_of(tenant, model.name.as_str())?;
     changed.iter().map(|field| Ok(field_to_json(field_of(&model, field.name.as_str())?))).collect()
 }

@@ -111,6 +111,15 @@ async fn definitions_that_cannot_be_are_refused() {
         .post("/api/describe/orders/fields", json!({ "field_name": "TITLE", "type": "text" }))
         .await
         .refused(409, "CONFLICT");
+    let before = server.dump("alpha");
+    let fields = "/api/describe/orders/fields";
+    let twice = json!([{ "field_name": "x", "type": "text" }, { "field_name": "X", "type": "text" }]);
+    session.post(fields, twice).await.refused(409, "CONFLICT");
+    let half = json!([{ "field_name": "x", "type": "text" }, { "field_name": "y", "type": "text", "required": true }]);
+    session.post(fields, half).await.refused(422, "VALIDATION_ERROR");
+    let half = json!([{ "field_name": "title", "description": "x" }, { "field_name": "none" }]);
+    session.put(fields, half).await.refused(404, "FIELD_NOT_FOUND");
+    assert_eq!(server.dump("alpha"), before, "all or none");
     session.put("/api/describe/none", json!({})).await.refused(404, "MODEL_NOT_FOUND");
     session.put("/api/describe/orders/fields/none", json!({})).await.refused(404, "FIELD_NOT_FOUND");
     session
