@@ -129,3 +129,40 @@ async fn access_lists_hide_and_protect_single_records() {
     ann.put("/api/data/orders/for-group", json!({ "title": "y" })).await.refused(403, "FORBIDDEN");
     assert_eq!(root.get("/api/data/orders").await.records().len(), 5);
 }
+
+#[actix_web::test]
+async fn an_upsert_may_not_change_records_that_the_caller_may_not() {
+    let server = TestServer::start().await;
+    let root = server.session("alpha", "root");
+    root.orders(&["a"]).await;
+    let closed = json!({ "id": "b", "title": "mine", "access_full": ["bob"] });
+    assert_eq!(root.post("/api/data/orders", closed).await.status, 201);
+    let before = server.dump("alpha");
+    for level in ["edit", "full"] {
+        let run = server.session("alpha", level).restore(orders_archive(&["a", "b", "c"]), "upsert").await;
+        assert_eq!(run["status"], "failed", "{level}: {run}");
+        let detail = run["error_detail"].as_str().unwrap();
+        assert!(detail.to_uppercase().contains("FORBIDDEN"), "{detail}");
+        assert!(detail.contains('b') && detail.contains("orders.jsonl"), "{detail}");
+        assert_eq!(server.dump("alpha"), before, "{level}");
+    }
+    let run = root.restore(orders_archive(&["a", "b", "c"]), "upsert").await;
+    assert_eq!(run["status"], "completed", "{run}");
+}
+
+#[actix_web::test]
+async fn access_lists_of_an_archive_count_for_full_and_root_alone() {
+    let server = TestServer::start().await;
+    for level in ["edit", "full", "root"] {
+        server.session(level, "root").orders(&[]).await;
+        let lines: &[&str] = &[r#"{"id":"a","title":"x","access_read":["bob"],"access_deny":["eve"]}"#];
+        let file =
+            crate::harness::archive("orders:\n  fields:\n    title: { type: text }\n", &[("orders", lines)]);
+        let run = server.session(level, level).restore(file, "upsert").await;
+        assert_eq!(run["status"], "completed", "{level}: {run}");
+        let record = server.session(level, "root").get("/api/data/orders/a").await;
+        let expected = if level == "edit" { json!([]) } else { json!(["bob"]) };
+        assert_eq!(record.data()["access_read"], expected, "{level}");
+        assert_eq!(record.data()["access_deny"].as_array().unwrap().is_empty(), level == "edit");
+    }
+}
