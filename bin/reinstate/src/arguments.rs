@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     Demo(DemoArguments),
     Import(ImportArguments),
     Inspect(InspectArguments),

@@ -1,5 +1,7 @@
 //! Starting a server with settings that do not fit, and the help of every command.
 
+use std::process::Stdio;
+
 use crate::program::{SECRET, command, finish, run, stderr, stdout};
 
 /// Runs `serve` with settings that keep it from starting.
@@ -35,6 +37,28 @@ fn settings_that_do_not_fit_are_named_and_secrets_are_not_shown() {
     let postgres = [("REINSTATE_JWT_SECRET", SECRET), ("REINSTATE_DATABASE_URL", "postgres://u:pw@h/d")];
     let message = refused(&postgres);
     assert!(message.contains("PostgreSQL") && !message.contains("pw"), "{message}");
+}
+
+#[test]
+fn a_key_file_that_is_not_there_is_named() {
+    let output = finish({
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg(folder.path().join("data")).env("REINSTATE_JWT_PUBLIC_KEY", "/nowhere/key.pem");
+        command
+    });
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("/nowhere/key.pem"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let mut command = command(&["openapi"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(stderr(&output), "");
 }
 
 #[test]

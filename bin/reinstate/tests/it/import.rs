@@ -1,12 +1,13 @@
 //! `reinstate import` against a server, and `reinstate demo`.
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
+use reinstate_api::restore::{RunRecord, RunStatus};
 use serde_json::Value as Json;
 
 use crate::archives;
-use crate::program::{Server, block_on, command, finish, run, stderr, stdout, token};
+use crate::program::{Server, block_on, command, finish, run, signal, stderr, stdout, token, wait_for};
 
 fn import(server: &Server, tenant: &str, file: &Path, more: &[&str]) -> Output {
     let mut arguments = vec!["import", file.to_str().unwrap(), "--url", server.url()];
@@ -71,6 +72,30 @@ fn only_the_models_that_were_asked_for_are_imported() {
     let mut models = block_on(server.client("acme").models()).unwrap();
     models.sort();
     assert_eq!(models, ["artists", "genres"]);
+}
+
+#[test]
+fn a_second_interrupt_cancels_the_run_on_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let client = server.client("acme");
+    let file = archives::write(folder.path(), 200_000);
+    let mut command = command(&["import", file.to_str().unwrap(), "--url", server.url()]);
+    command.env("REINSTATE_TOKEN", token("acme", "full")).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut import = command.spawn().unwrap();
+    let newest = || {
+        let query = [("order", "created_at desc".to_owned()), ("limit", "1".to_owned())];
+        block_on(client.list::<RunRecord>("restore_runs", &query)).unwrap().records.pop()
+    };
+    wait_for(|| newest().filter(|run| run.status == RunStatus::Running));
+    // Interrupts that arrive together count as one, so they are sent until the second one was heard.
+    let status = wait_for(|| {
+        signal(import.id(), "INT");
+        import.try_wait().unwrap()
+    });
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(newest().unwrap().status, RunStatus::Cancelled);
+    assert_eq!(block_on(client.models()).unwrap(), Vec::<String>::new());
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(crate) fn finish(mut command: Command) -> Output {
 }
 
 /// Sends a signal to a process that a test started.
-fn signal(id: u32, name: &str) {
+pub(crate) fn signal(id: u32, name: &str) {
     let status = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().unwrap();
     assert!(status.success());
 }
