@@ -110,7 +110,7 @@ pub(crate) fn record(number: u64, seed: u64) -> [Value; 19] {
     let mut random = Random(seed.rotate_left(32) ^ number);
     let micros = FIRST_MICROS + STEP_MICROS * i64::try_from(number).unwrap_or_default();
     let (a, b) = (random.next(), random.next());
-    let name = random.words(2);
+    let name = random.words(1);
     let text = |text: String| Value::Text(text);
     let choice = |text: &str| Value::Text(text.to_owned());
     [
@@ -128,7 +128,7 @@ pub(crate) fn record(number: u64, seed: u64) -> [Value; 19] {
         choice(random.of(&CITIES)),
         choice(random.of(&COUNTRIES)),
         choice(random.of(&STATUSES)),
-        text(random.words(4)),
+        text(random.words(1)),
         text(format!("{}.{:02}", random.below(100_000), 1 + random.below(9) + 10 * random.below(9))),
         Value::Int(random.below(1_000) as i64),
         Value::Int(random.below(1 << 40) as i64),
@@ -188,9 +188,9 @@ fn write_line(values: &[Value; 19], line: &mut String) -> Result<(), std::fmt::E
 }
 
 fn instant(micros: i64) -> String {
-    let (seconds, millis) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000) / 1_000);
+    let seconds = micros.div_euclid(1_000_000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    format!("{}T{:02}:{:02}:{:02}.{millis:03}Z", date(days), second / 3_600, second / 60 % 60, second % 60)
+    format!("{}T{:02}:{:02}:{:02}Z", date(days), second / 3_600, second / 60 % 60, second % 60)
 }
 
 /// A day counted from 1970-01-01, in the civil calendar.
