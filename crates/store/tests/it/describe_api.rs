@@ -183,3 +183,22 @@ fn deleted_field_takes_its_values_along_and_frees_its_name() {
     tenant.field_create(&name("items"), &field("code", FieldType::Boolean)).unwrap();
     assert!(records(&tenant, "items")[0].contains("\"code\":null"));
 }
+
+#[test]
+fn fields_of_one_request_come_all_or_none() {
+    let scratch = Scratch::new();
+    let tenant = with_items(&scratch, &[r#"{"id":"a","size":1}"#, r#"{"id":"b","size":1}"#]);
+    let items = name("items");
+    let fresh = field("fresh", FieldType::Text);
+    for fields in [[fresh.clone(), field("SIZE", FieldType::Text)], [fresh.clone(), fresh.clone()]] {
+        let error = refused(&tenant, || tenant.fields_create(&items, &fields));
+        assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
+    }
+    let mut title = field("title", FieldType::Text);
+    title.index = true;
+    let fields = [title, unique(field("size", FieldType::Integer))];
+    let error = refused(&tenant, || tenant.fields_update(&items, &fields));
+    assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
+    tenant.fields_create(&items, &[fresh, field("fresher", FieldType::Date)]).unwrap();
+    assert_eq!(tenant.layout("items").unwrap().field_positions().len(), 6);
+}
