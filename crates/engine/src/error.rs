@@ -179,7 +179,8 @@ impl RestoreError {
             | Self::TypeConflict(_)
             | Self::Record { .. }
             | Self::Conflict { .. }
-            | Self::Repeated { .. } => FailureKind::Invalid,
+            | Self::Repeated { .. }
+            | Self::Target(TargetError::Refused { .. }) => FailureKind::Invalid,
             Self::ModelProtected { .. } => FailureKind::ModelProtected,
             Self::Forbidden { .. } => FailureKind::Forbidden,
             Self::Target(TargetError::AlreadyApplied) => FailureKind::AlreadyApplied,
@@ -205,6 +206,7 @@ impl RestoreError {
             Self::Conflict { .. } => "CONFLICT",
             Self::Repeated { .. } => "DUPLICATE_ID",
             Self::Target(TargetError::Unavailable { .. }) => "SERVICE_UNAVAILABLE",
+            Self::Target(TargetError::Refused { .. }) => "VALIDATION_ERROR",
             Self::Target(_) => "INTERNAL_ERROR",
             Self::Stopped(Stop::Cancelled) => "CANCELLED",
             Self::Stopped(Stop::Shutdown | Stop::LeaseLost) => "INTERRUPTED",

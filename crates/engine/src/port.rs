@@ -89,6 +89,13 @@ pub enum TargetError {
     /// This run was applied before.
     #[error("the run was already applied")]
     AlreadyApplied,
+    /// What the tenant's data holds forbids what was asked: the request, the archive or the data must change
+    /// first.
+    #[error("{message}")]
+    Refused {
+        /// What stands in the way, as a sentence for a person.
+        message: String,
+    },
     /// The database refused or failed; trying again will not help.
     #[error("the database failed while {doing}: {message}")]
     Failed {

@@ -151,7 +151,7 @@ fn open_target(
         TargetError::AlreadyApplied => Outcome::AlreadyApplied,
         TargetError::Unavailable { message } => Outcome::unavailable(message),
         TargetError::Stopped => Outcome::stopped(cancellation, Counters::default()),
-        TargetError::Failed { .. } => {
+        TargetError::Refused { .. } | TargetError::Failed { .. } => {
             Outcome::Failed(Box::new(Failure::of_error(&RestoreError::Target(error), Counters::default())))
         }
     })
