@@ -239,6 +239,12 @@ pub enum ArchiveError {
         /// The name asked for.
         entry: String,
     },
+    /// Reading was called off by [`LineReader::with_stop`](crate::LineReader::with_stop).
+    #[error("Reading '{entry}' was called off")]
+    Stopped {
+        /// The entry.
+        entry: String,
+    },
     /// The caller reads on after an error.
     #[error("Entry '{entry}' failed before; nothing more can be read of it")]
     Spent {
@@ -344,7 +350,10 @@ impl ArchiveError {
             | Self::RecordsMismatch { .. } => ErrorKind::Manifest,
             Self::BadUtf8 { .. } | Self::LineTooLong { .. } => ErrorKind::Line,
             Self::NothingToImport => ErrorKind::Empty,
-            Self::NoSuchEntry { .. } | Self::Spent { .. } | Self::NotWritable { .. } => ErrorKind::Usage,
+            Self::NoSuchEntry { .. }
+            | Self::Spent { .. }
+            | Self::Stopped { .. }
+            | Self::NotWritable { .. } => ErrorKind::Usage,
             Self::Io { .. } => ErrorKind::Io,
         }
     }
@@ -375,6 +384,7 @@ impl ArchiveError {
             | Self::LineTooLong { entry, .. }
             | Self::NoSuchEntry { entry }
             | Self::Spent { entry }
+            | Self::Stopped { entry }
             | Self::NotWritable { entry, .. } => Some(entry),
             Self::NotZip
             | Self::Truncated { .. }

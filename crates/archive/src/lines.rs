@@ -39,6 +39,8 @@ pub struct LineReader<'a> {
     searched: usize,
     /// Bytes that came out of the entry so far.
     produced_bytes: u64,
+    /// Asked before each piece of the entry is read.
+    stop: Option<Box<dyn Fn() -> bool + 'a>>,
     /// Physical lines seen.
     lines: u64,
     /// Lines among them that aren't blank.
@@ -82,10 +84,20 @@ impl<'a> LineReader<'a> {
             held: 0..0,
             searched: 0,
             produced_bytes: 0,
+            stop: None,
             lines: 0,
             records: 0,
             state: State::Reading,
         }
+    }
+
+    /// Has `stop` asked before each piece of at most 256 KiB is inflated, so that a reader can be called off
+    /// in the middle of however much white space; after a `true` the next line is
+    /// [`Stopped`](ArchiveError::Stopped).
+    #[must_use]
+    pub fn with_stop(mut self, stop: impl Fn() -> bool + 'a) -> Self {
+        self.stop = Some(Box::new(stop));
+        self
     }
 
     /// The next line that isn't blank; `None` once the entry has ended and its size, CRC, and the manifest's
@@ -190,6 +202,9 @@ impl<'a> LineReader<'a> {
         if self.held.len() > self.line_bytes_max.saturating_add(1 + BYTE_ORDER_MARK.len()) {
             self.lines += 1;
             return Err(self.line_too_long());
+        }
+        if self.stop.as_ref().is_some_and(|stop| stop()) {
+            return Err(ArchiveError::Stopped { entry: self.content.entry().to_owned() });
         }
         if self.held.start > 0 {
             self.buffer.copy_within(self.held.clone(), 0);

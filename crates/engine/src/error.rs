@@ -53,10 +53,12 @@ pub enum RestoreError {
         message: String,
     },
     /// The request names models that the archive does not hold.
-    #[error("the archive holds no model {}; correct 'models' or leave it out", quoted(.models))]
+    #[error("the archive holds no {what} of model {}; correct 'models' or leave it out", quoted(.models))]
     ModelsNotInArchive {
         /// The names as requested.
         models: Vec<String>,
+        /// What was looked for.
+        what: &'static str,
     },
     /// A model would have to be created, which the request forbids.
     #[error("Model '{model}' does not exist (set create_models: true to allow creating it)")]

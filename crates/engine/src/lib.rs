@@ -4,6 +4,7 @@
 //! It runs a whole restore with no database, clock, thread pool or network: an archive from memory, the
 //! in-memory target, events into a vector.
 
+mod channel;
 pub mod counters;
 mod definitions;
 pub mod error;

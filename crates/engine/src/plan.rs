@@ -92,7 +92,8 @@ impl Scope {
         if missing.is_empty() {
             Ok(Self(Some(wanted.iter().map(fold).collect())))
         } else {
-            Err(RestoreError::ModelsNotInArchive { models: missing })
+            let what = if inputs.request.include.describe { "definition and no data" } else { "data" };
+            Err(RestoreError::ModelsNotInArchive { models: missing, what })
         }
     }
 
@@ -169,6 +170,10 @@ fn plan_existing(
         });
         LogEntry { detail: Some(detail), ..note(LogPhase::DescribeImport, LogLevel::Warn, model, message) }
     }));
+    let fills = difference.fields_added.iter().any(|field| field.default_value.is_some());
+    if existing.frozen && fills && has_records(&existing.name)? {
+        return Err(RestoreError::ModelProtected { model: model.to_owned() });
+    }
     for field in &mut difference.fields_added {
         if field.required && field.default_value.is_none() && has_records(&existing.name)? {
             field.required = false;

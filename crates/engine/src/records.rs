@@ -5,29 +5,28 @@
 
 use std::io::{Read, Seek};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use reinstate_archive::{Archive, DataEntry};
+use reinstate_archive::{Archive, ArchiveError, DataEntry};
 use reinstate_describe::record::{
-    AccessListMode, BatchBuilder, FaultCode, IdMode, ParseOptions, Parsed, RecordFault, RecordParser,
+    AccessListMode, BATCH_BYTES_MAX, BatchBuilder, FaultCode, IdMode, ParseOptions, Parsed, RecordFault,
+    RecordParser,
 };
 use reinstate_describe::{AccessLevel, Batch, Layout};
 use serde_json::json;
 
-use crate::error::RestoreError;
+use crate::channel::{Channel, End};
+use crate::error::{FailureKind, RestoreError};
 use crate::event::{LogLevel, LogPhase};
 use crate::guard::{Guard, fault};
 use crate::plan::FilePlan;
-use crate::port::{Cancellation, Conflict, ConflictRow, IdSource, Stop, Target, TargetError, WriteOutcome};
+use crate::port::{Cancellation, Conflict, ConflictRow, IdSource, Target, WriteOutcome};
 use crate::reporter::Reporter;
 use crate::request::RestoreRequest;
 use crate::strategy::{OnExisting, OnRepeated};
 
-/// Batches on their way from the reading to the writing thread.
-const CHANNEL_BATCHES: usize = 4;
-
-/// Lines read between two looks at the wish to stop, where lines are only counted.
-const LINES_BETWEEN_LOOKS: u64 = 1_024;
+/// Bytes on their way from the reading to the writing thread: a few batches, so that neither waits for the other
+/// at every turn, and little beside the page cache of a database.
+const CHANNEL_BYTES_MAX: usize = 3 * BATCH_BYTES_MAX;
 
 /// Skipped records that the log names, a model; the rest is a number.
 pub(crate) const SKIPS_LOGGED_MAX: usize = 1_000;
@@ -54,15 +53,17 @@ pub(crate) fn count<R: Read + Seek>(
     entry: &DataEntry,
     cancellation: &Cancellation,
 ) -> Result<u64, RestoreError> {
-    let mut lines = archive.lines(&entry.name)?;
-    let mut records = 0;
-    while lines.next_line()?.is_some() {
-        records += 1;
-        if records % LINES_BETWEEN_LOOKS == 0 {
-            look(cancellation)?;
-        }
+    let mut lines = archive.lines(&entry.name)?.with_stop(|| cancellation.stopped().is_some());
+    while lines.next_line().map_err(|error| unread(error, cancellation))?.is_some() {}
+    Ok(lines.records())
+}
+
+/// What a failed reading means: the wish to stop shows as an error of the archive.
+fn unread(error: ArchiveError, cancellation: &Cancellation) -> RestoreError {
+    match (error, cancellation.stopped()) {
+        (ArchiveError::Stopped { .. }, Some(stop)) => RestoreError::Stopped(stop),
+        (error, _) => error.into(),
     }
-    Ok(records)
 }
 
 /// Fails where the run was asked to stop.
@@ -80,7 +81,8 @@ pub(crate) fn import<R: Read + Seek + Send>(
     reporter: &mut Reporter<'_>,
 ) -> Result<(), RestoreError> {
     let mut writer = Writer::new(plan, &layout, target, shared, reporter)?;
-    let (sender, receiver) = sync_channel(CHANNEL_BATCHES);
+    let channel = Channel::new(CHANNEL_BYTES_MAX);
+    let (sender, receiver) = (channel.end(), channel.end());
     let written = std::thread::scope(|scope| {
         let reading = scope.spawn(|| read(archive, &plan.entry, layout, shared, sender));
         let written = writer.write_all(receiver);
@@ -88,8 +90,7 @@ pub(crate) fn import<R: Read + Seek + Send>(
         // A failed write ends the reader too; the write is what went wrong first.
         written.and(read)
     });
-    written?;
-    writer.finish()
+    writer.finish(written)
 }
 
 /// The reading side: inflates, splits, parses and batches, until the file or the writer ends.
@@ -98,7 +99,7 @@ fn read<R: Read + Seek>(
     entry: &DataEntry,
     layout: Arc<Layout>,
     shared: &Shared<'_>,
-    sender: SyncSender<Parcel>,
+    sender: End<'_, Parcel>,
 ) -> Result<(), RestoreError> {
     let access_lists = if shared.request.caller.level >= AccessLevel::Full {
         AccessListMode::Keep
@@ -111,16 +112,18 @@ fn read<R: Read + Seek>(
         RestoreError::Definition { model: layout.model().name.to_string(), message: error.to_string() }
     })?;
     let mut reading = Reading { builder: BatchBuilder::new(layout), generated_ids: 0, bytes_sent: 0, sender };
-    let mut lines = archive.lines(&entry.name)?;
+    let stopped = || shared.cancellation.stopped().is_some();
+    let mut lines = archive.lines(&entry.name)?.with_stop(stopped);
     let new_id = || shared.ids.record_id();
     loop {
         let bytes_read = lines.bytes_read();
         if reading.builder.is_full() && !reading.send(bytes_read) {
             return Ok(());
         }
-        let Some(line) = lines.next_line()? else { break };
+        let line = lines.next_line().map_err(|error| unread(error, shared.cancellation))?;
+        let Some(line) = line else { break };
         let parsed = match parser.parse(line.text, line.number, &new_id, &mut reading.builder) {
-            Ok(Parsed::DuplicateInBatch) => {
+            Ok(Parsed::NextBatch) => {
                 if !reading.send(bytes_read) {
                     return Ok(());
                 }
@@ -130,8 +133,8 @@ fn read<R: Read + Seek>(
         };
         match parsed {
             Ok(Parsed::Added { generated_id }) => reading.generated_ids += u64::from(generated_id),
-            // An empty batch holds no id to repeat.
-            Ok(Parsed::DuplicateInBatch) => {}
+            // An empty batch takes every record.
+            Ok(Parsed::NextBatch) => {}
             Err(faults) => {
                 reading.send(bytes_read);
                 return Err(record_error(entry, faults));
@@ -157,20 +160,21 @@ fn record_error(entry: &DataEntry, faults: Vec<RecordFault>) -> RestoreError {
 }
 
 /// The reading side's state.
-struct Reading {
+struct Reading<'a> {
     builder: BatchBuilder,
     generated_ids: u64,
     bytes_sent: u64,
-    sender: SyncSender<Parcel>,
+    sender: End<'a, Parcel>,
 }
 
-impl Reading {
+impl Reading<'_> {
     /// Hands over what was gathered; false where nobody listens any more.
     fn send(&mut self, bytes_read: u64) -> bool {
         let bytes = bytes_read.saturating_sub(self.bytes_sent);
         self.bytes_sent = bytes_read;
         let generated_ids = std::mem::take(&mut self.generated_ids);
-        self.sender.send(Parcel { batch: self.builder.finish(), bytes, generated_ids }).is_ok()
+        let size = self.builder.bytes();
+        self.sender.send(Parcel { batch: self.builder.finish(), bytes, generated_ids }, size)
     }
 }
 
@@ -221,8 +225,8 @@ impl<'a, 'r, 'e> Writer<'a, 'r, 'e> {
         })
     }
 
-    fn write_all(&mut self, receiver: Receiver<Parcel>) -> Result<(), RestoreError> {
-        for parcel in receiver {
+    fn write_all(&mut self, receiver: End<'_, Parcel>) -> Result<(), RestoreError> {
+        while let Some(parcel) = receiver.receive() {
             look(self.shared.cancellation)?;
             if parcel.batch.rows_to_write() > 0 {
                 self.write(&parcel.batch)?;
@@ -234,13 +238,13 @@ impl<'a, 'r, 'e> Writer<'a, 'r, 'e> {
     }
 
     fn write(&mut self, batch: &Batch) -> Result<(), RestoreError> {
-        let mut faults = self.guard.check(batch, self.target).map_err(|error| self.failed(error))?;
+        let mut faults = self.guard.check(batch, self.target)?;
         if !faults.is_empty() {
             faults.sort_by_key(|(row, _)| *row);
             return Err(record_error(&self.plan.entry, faults.into_iter().map(|(_, fault)| fault).collect()));
         }
         let conflict = self.conflict();
-        let outcome = self.target.records_write(batch, conflict).map_err(|error| self.failed(error))?;
+        let outcome = self.target.records_write(batch, conflict)?;
         self.settle(batch, &outcome)
     }
 
@@ -305,19 +309,16 @@ impl<'a, 'r, 'e> Writer<'a, 'r, 'e> {
         Err(RestoreError::Repeated { model, file, id: id.to_owned(), line })
     }
 
-    fn failed(&self, error: TargetError) -> RestoreError {
-        match error {
-            TargetError::Stopped => {
-                RestoreError::Stopped(self.shared.cancellation.stopped().unwrap_or(Stop::Cancelled))
+    /// Ends the file: `written` says whether it was read and written to its end.
+    fn finish(self, written: Result<(), RestoreError>) -> Result<(), RestoreError> {
+        let is_invalid = |error: &RestoreError| error.kind() == FailureKind::Invalid;
+        match (self.first_conflict, written) {
+            // What is wrong with a later line only ends the counting; the first conflict is why the run fails.
+            (Some((id, line)), written) if written.as_ref().err().is_none_or(is_invalid) => {
+                let (model, file) = (self.model, self.plan.entry.name.clone());
+                return Err(RestoreError::Conflict { model, file, id, line, count: self.conflicts });
             }
-            error => RestoreError::Target(error),
-        }
-    }
-
-    fn finish(self) -> Result<(), RestoreError> {
-        if let Some((id, line)) = self.first_conflict {
-            let (model, file) = (self.model, self.plan.entry.name.clone());
-            return Err(RestoreError::Conflict { model, file, id, line, count: self.conflicts });
+            (_, written) => written?,
         }
         let phase = LogPhase::DataImport;
         if self.generated_ids > 0 {

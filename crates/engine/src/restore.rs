@@ -17,7 +17,7 @@ use crate::definitions;
 use crate::error::{RestoreError, RestoreFailure};
 use crate::event::{LogEntry, LogLevel, LogPhase};
 use crate::plan::{FilePlan, Inputs, Plan, plan};
-use crate::port::{Cancellation, RunMark, Stop, Target};
+use crate::port::{Cancellation, RunMark, Stop, Target, TargetError};
 use crate::records::{self, Shared};
 use crate::reporter::Reporter;
 use crate::request::{Environment, Gate, RestoreRequest};
@@ -40,7 +40,18 @@ pub fn restore<R: Read + Seek + Send>(
     let mut reporter = Reporter::new(events);
     match run(archive, target, &shared, &mut reporter, gate) {
         Ok(()) => Ok(*reporter.counters()),
-        Err(error) => Err(RestoreFailure { error: Box::new(error), counters: *reporter.counters() }),
+        Err(error) => {
+            let error = Box::new(told(error, cancellation));
+            Err(RestoreFailure { error, counters: *reporter.counters() })
+        }
+    }
+}
+
+/// A target that was interrupted does not know why; the wish to stop does.
+fn told(error: RestoreError, cancellation: &Cancellation) -> RestoreError {
+    match (error, cancellation.stopped()) {
+        (RestoreError::Target(TargetError::Stopped), Some(stop)) => RestoreError::Stopped(stop),
+        (error, _) => error,
     }
 }
 

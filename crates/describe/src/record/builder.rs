@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::ids::IdIndex;
 use crate::batch::{Batch, Cell, RowGroup};
-use crate::layout::Layout;
+use crate::layout::{Column, Layout};
 use crate::system::position;
 
 /// Rows at which a batch counts as full: enough that the cost of a batch no longer shows.
 pub const BATCH_ROWS_MAX: usize = 2048;
 /// Bytes at which a batch counts as full; one record may go beyond it.
-pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+pub const BATCH_BYTES_MAX: usize = 512 * 1024;
 
 /// A set of columns, one bit each.
 pub(super) type ColumnSet = Vec<u64>;
@@ -30,13 +30,19 @@ pub struct BatchBuilder {
     /// The shape of the last row and its group: most rows are like the one before.
     last: Option<(ColumnSet, usize)>,
     ids: IdIndex,
+    /// Rows of one shape only: a target writes group by group, and where a field is unique the order of lines
+    /// decides whether a value is free.
+    keeps_order: bool,
 }
 
 impl BatchBuilder {
     /// An empty builder for rows of `layout`.
     #[must_use]
     pub fn new(layout: Arc<Layout>) -> Self {
+        let is_unique = |column: &Column| column.field.as_ref().is_some_and(|field| field.unique);
+        let keeps_order = layout.columns().any(is_unique);
         Self {
+            keeps_order,
             layout,
             arena: String::new(),
             cells: Vec::new(),
@@ -127,7 +133,8 @@ impl BatchBuilder {
         self.arena.truncate(mark);
     }
 
-    /// Adds a row unless its id is here already; false where it is. `named` holds the columns that the record
+    /// Adds a row unless it has to wait for the next batch, because its id is here already or its shape is
+    /// another and order counts; false then. `named` holds the columns that the record
     /// named itself; `required` says of a column whether a new record needs it.
     pub(super) fn push_row(
         &mut self,
@@ -136,6 +143,9 @@ impl BatchBuilder {
         named: &ColumnSet,
         required: impl Fn(usize) -> bool,
     ) -> bool {
+        if self.keeps_order && self.last.as_ref().is_some_and(|(shape, _)| shape != named) {
+            return false;
+        }
         let id = row.get(position::ID).and_then(|cell| self.text(*cell)).unwrap_or_default();
         let hash = self.ids.hash(id);
         let width = self.layout.len();

@@ -37,8 +37,10 @@ pub enum Parsed {
         /// It came without `id` and was given one.
         generated_id: bool,
     },
-    /// Its id is in the builder already, which is unchanged: take the batch out, then parse the line again.
-    DuplicateInBatch,
+    /// It cannot join the builder's batch, which is unchanged: its id is there already, or the model has a unique
+    /// field and the record names other columns than those before it. Take the batch out, then parse the line
+    /// again.
+    NextBatch,
 }
 
 /// Why no parser can be made for a model.

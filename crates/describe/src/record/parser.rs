@@ -107,7 +107,7 @@ impl RecordParser {
                     return Ok(Parsed::Added { generated_id });
                 }
                 out.roll_back(mark);
-                return Ok(Parsed::DuplicateInBatch);
+                return Ok(Parsed::NextBatch);
             }
         }
         let id = self.scratch.row.first().and_then(|cell| out.text(*cell)).map(str::to_owned);

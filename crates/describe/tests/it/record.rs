@@ -163,11 +163,23 @@ fn an_id_twice_in_a_batch_leaves_the_batch_as_it_was() {
     let line = "{\"id\":\"a\",\"full_name\":\"Ada\"}";
     bench.parse(line).unwrap();
     let bytes = bench.builder.bytes();
-    assert_eq!(bench.parse(line), Ok(Parsed::DuplicateInBatch));
+    assert_eq!(bench.parse(line), Ok(Parsed::NextBatch));
     assert_eq!((bench.builder.bytes(), bench.builder.len()), (bytes, 1));
     let batch = bench.builder.finish();
     bench.builder.recycle(batch);
     assert_eq!(bench.parse(line), Ok(Parsed::Added { generated_id: false }));
+}
+
+#[test]
+fn rows_of_several_shapes_share_a_batch_only_where_no_field_is_unique() {
+    for (unique, expected) in [(false, Parsed::Added { generated_id: false }), (true, Parsed::NextBatch)] {
+        let mut title = field("title", FieldType::Text);
+        title.unique = unique;
+        let model = Model::new(name("notes")).with_field(title);
+        let mut bench = Bench::new(model, AccessListMode::Keep, IdMode::GenerateWhereAbsent);
+        bench.parse("{\"id\":\"a\",\"title\":\"t\"}").unwrap();
+        assert_eq!(bench.parse("{\"id\":\"b\"}"), Ok(expected));
+    }
 }
 
 #[test]

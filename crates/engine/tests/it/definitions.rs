@@ -113,7 +113,7 @@ fn models_that_the_archive_lacks_are_named() {
     let mut case =
         case(Strategy::Upsert).with(|request| request.models = Some(vec!["notes".into(), "nope".into()]));
     let sentence = case.fails(&zip(NOTES, &[]), &MemoryTenant::default());
-    assert!(sentence.contains("no model 'nope'"), "{sentence}");
+    assert!(sentence.contains("no definition and no data of model 'nope'"), "{sentence}");
 }
 
 #[test]

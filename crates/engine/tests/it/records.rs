@@ -151,3 +151,24 @@ fn an_absent_value_takes_the_default_on_insert_only() {
     let n = |id| record(&tenant, "notes", id)["n"].clone();
     assert_eq!((n("a"), n("b"), n("c")), (Json::from(7), Json::from(1), Json::Null));
 }
+
+#[test]
+fn a_unique_value_is_free_once_an_earlier_line_gave_it_up() {
+    let describe = "notes:\n  fields:\n    code: { type: integer, unique: true }\n    name: { type: text }\n";
+    let archive = |lines: &str| zip(describe, &[("notes.jsonl", lines)]);
+    let tenant = MemoryTenant::default();
+    case(Strategy::Upsert).run(&archive("{\"id\":\"r1\",\"code\":1}\n"), &tenant).unwrap();
+    let lines = "{\"id\":\"r9\",\"code\":9,\"name\":\"x\"}\n{\"id\":\"r1\",\"code\":2}\n{\"id\":\"r2\",\"code\":1,\"name\":\"y\"}\n";
+    let mut again = case(Strategy::Upsert).with(|request| request.run_id = "run_2".into());
+    assert_eq!(again.run(&archive(lines), &tenant).unwrap().records_imported, 2);
+}
+
+#[test]
+fn a_frozen_model_with_records_takes_no_field_that_would_fill_them() {
+    let frozen = "notes:\n  frozen: true\n  fields:\n    title: { type: text }\n";
+    let tenant = MemoryTenant::default();
+    case(Strategy::Upsert).run(&zip(frozen, &[("notes.jsonl", "{\"id\":\"a\"}\n")]), &tenant).unwrap();
+    let filled = format!("{frozen}    n: {{ type: integer, default_value: 1 }}\n");
+    let mut case = case(Strategy::Upsert).with(|request| request.run_id = "run_2".into());
+    assert_eq!(case.run(&zip(&filled, &[]), &tenant).unwrap_err().error.kind(), FailureKind::ModelProtected);
+}

@@ -136,3 +136,10 @@ fn skip_logs_no_record() {
         ["-: Opened archive with 1 data files", "notes: Imported 1, updated 0, skipped 2 records"]
     );
 }
+
+#[test]
+fn error_strategy_names_the_conflict_even_where_a_later_line_is_broken() {
+    let lines = "{\"id\":\"b\"}\n{\"id\":7}\n";
+    let sentence = case(Strategy::Error).fails(&zip(NOTES, &[("notes.jsonl", lines)]), &tenant_with_notes());
+    assert!(sentence.starts_with("Model 'notes' already has record 'b'"), "{sentence}");
+}

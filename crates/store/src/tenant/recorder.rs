@@ -82,7 +82,7 @@ impl<'a> Recorder<'a> {
     ) -> Result<(), StoreError> {
         match self.parser.parse(body, line, ids, &mut self.builder) {
             Ok(Parsed::Added { .. }) => Ok(()),
-            Ok(Parsed::DuplicateInBatch) => {
+            Ok(Parsed::NextBatch) => {
                 // The earlier one is written first: a later one is measured against it.
                 self.flush(connection)?;
                 if let Err(faults) = self.parser.parse(body, line, ids, &mut self.builder) {

@@ -81,7 +81,7 @@ pub(crate) fn batch(model: &Model, lines: &[&str]) -> Batch {
     let mut builder = BatchBuilder::new(layout);
     for (number, line) in (1..).zip(lines) {
         let parsed = parser.parse(line, number, &|| format!("made-{number}"), &mut builder).unwrap();
-        assert_ne!(parsed, Parsed::DuplicateInBatch, "{line}");
+        assert_ne!(parsed, Parsed::NextBatch, "{line}");
     }
     builder.finish()
 }
