@@ -3,6 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::system::position;
+use crate::value::CellValue;
+
+/// The columns with a record's access lists, in the order that [`AccessLists::of_cells`] takes.
+pub const ACCESS_COLUMNS: [usize; 4] =
+    [position::ACCESS_READ, position::ACCESS_EDIT, position::ACCESS_FULL, position::ACCESS_DENY];
+
 /// How much a token may do, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AccessLevel {
@@ -66,6 +73,25 @@ pub struct AccessLists {
     pub full: Vec<String>,
     /// `access_deny`
     pub deny: Vec<String>,
+}
+
+impl AccessLists {
+    /// Reads the lists off the cells of [`ACCESS_COLUMNS`]; cells behind those are of no account.
+    #[must_use]
+    pub fn of_cells(cells: &[CellValue]) -> Self {
+        let list = |index: usize| cells.get(index).map(read_list).unwrap_or_default();
+        Self { read: list(0), edit: list(1), full: list(2), deny: list(3) }
+    }
+}
+
+fn read_list(cell: &CellValue) -> Vec<String> {
+    match cell {
+        // A list that cannot be read names nobody, and is still not empty.
+        CellValue::Text(text) => serde_json::from_str::<Vec<Option<String>>>(text)
+            .map(|ids| ids.into_iter().flatten().collect())
+            .unwrap_or_else(|_| vec![String::new()]),
+        CellValue::Null | CellValue::Int(_) => Vec::new(),
+    }
 }
 
 impl Caller {

@@ -2,15 +2,13 @@
 //!
 //! The target finds the old records set-wise; the rules are decided here, alike for every target.
 
-use reinstate_describe::access::AccessLists;
+use reinstate_describe::access::{ACCESS_COLUMNS, AccessLists};
 use reinstate_describe::record::{FaultCode, RecordFault};
 use reinstate_describe::system::position;
-use reinstate_describe::{AccessLevel, Batch, Caller, CellValue, Layout, Value};
+use reinstate_describe::value::is_same_json;
+use reinstate_describe::{AccessLevel, BaseType, Batch, Caller, CellValue, Layout, Value};
 
 use crate::port::{Existing, Target, TargetError};
-
-const ACCESS_COLUMNS: [usize; 4] =
-    [position::ACCESS_READ, position::ACCESS_EDIT, position::ACCESS_FULL, position::ACCESS_DENY];
 
 /// The rules that a model's batches must be checked against, compiled once a model.
 #[derive(Debug, Clone)]
@@ -66,7 +64,7 @@ impl Guard {
                 let fault = match existing.get(&row) {
                     None => group.lacks.map(|column| lacks_required(batch, row, column)),
                     Some(old) if self.updates => self
-                        .denied(batch, row, old)
+                        .denied(batch, row, &group.updates, old)
                         .or_else(|| self.changes_immutable(batch, row, &group.updates, old)),
                     Some(_) => None,
                 };
@@ -82,15 +80,28 @@ impl Guard {
         &self.columns
     }
 
-    fn denied(&self, batch: &Batch, row: u32, old: &[CellValue]) -> Option<RecordFault> {
+    fn denied(&self, batch: &Batch, row: u32, updates: &[usize], old: &[CellValue]) -> Option<RecordFault> {
         let caller = self.caller.as_ref()?;
-        let list = |index: usize| old.get(index).map(read_list).unwrap_or_default();
-        let lists = AccessLists { read: list(0), edit: list(1), full: list(2), deny: list(3) };
-        (caller.level_for(&lists) < AccessLevel::Edit).then(|| {
+        let granted = caller.level_for(&AccessLists::of_cells(old));
+        if granted < AccessLevel::Edit {
             let message =
                 format!("Record '{}' may not be changed by user '{}'", batch.id(row), caller.user_id);
-            fault(batch, row, None, FaultCode::Forbidden, message)
-        })
+            return Some(fault(batch, row, None, FaultCode::Forbidden, message));
+        }
+        if granted >= AccessLevel::Full {
+            return None;
+        }
+        // Whoever may edit a record must not grant himself more, nor shut others out.
+        let mut lists = ACCESS_COLUMNS.into_iter().zip(old);
+        let (column, _) = lists.find(|(column, old)| {
+            updates.contains(column) && !is_same_list(batch.value(row, *column), old)
+        })?;
+        let (name, user) = (column_name(batch, column), &caller.user_id);
+        let message = format!(
+            "Record '{}' grants user '{user}' no more than '{granted}': '{name}' stays",
+            batch.id(row)
+        );
+        Some(fault(batch, row, Some(name), FaultCode::Forbidden, message))
     }
 
     fn changes_immutable(
@@ -105,7 +116,7 @@ impl Guard {
             .immutable
             .iter()
             .zip(old.iter().skip(offset))
-            .find(|(column, old)| updates.contains(column) && !is_same(batch.value(row, **column), old));
+            .find(|(column, old)| updates.contains(column) && !is_same(batch, row, **column, old));
         changed.map(|(column, _)| {
             let name = column_name(batch, *column);
             let message = if batch.layout().model().immutable {
@@ -143,21 +154,26 @@ pub(crate) fn fault(
     RecordFault { line: batch.line(row), record_id: Some(batch.id(row).to_owned()), field, code, message }
 }
 
-fn read_list(stored: &CellValue) -> Vec<String> {
-    match stored {
-        // A list that cannot be read is taken as naming nobody, which is not the same as an empty one.
-        CellValue::Text(text) => serde_json::from_str::<Vec<Option<String>>>(text)
-            .map(|ids| ids.into_iter().flatten().collect())
-            .unwrap_or_else(|_| vec![String::new()]),
-        CellValue::Null | CellValue::Int(_) => Vec::new(),
+fn is_same(batch: &Batch, row: u32, column: usize, old: &CellValue) -> bool {
+    match (batch.value(row, column), old) {
+        (Value::Absent, _) | (Value::Null, CellValue::Null) => true,
+        (Value::Int(new), CellValue::Int(old)) => new == *old,
+        (Value::Text(new), CellValue::Text(old)) => {
+            let holds_json = || {
+                let kept_as = batch.layout().column(column).map(|column| column.column_type);
+                kept_as.is_some_and(|kept_as| kept_as.array || kept_as.base == BaseType::Json)
+            };
+            new == old || (holds_json() && is_same_json(new, old))
+        }
+        (Value::Null | Value::Int(_) | Value::Text(_), _) => false,
     }
 }
 
-fn is_same(new: Value<'_>, old: &CellValue) -> bool {
-    match (new, old) {
-        (Value::Absent, _) | (Value::Null, CellValue::Null) => true,
-        (Value::Int(new), CellValue::Int(old)) => new == *old,
-        (Value::Text(new), CellValue::Text(old)) => new == old,
-        (Value::Null | Value::Int(_) | Value::Text(_), _) => false,
-    }
+/// Whether an access list stays as it is; none at all is an empty one.
+fn is_same_list(new: Value<'_>, old: &CellValue) -> bool {
+    let text = |value| match value {
+        Value::Text(text) => text,
+        Value::Absent | Value::Null | Value::Int(_) => "[]",
+    };
+    matches!(new, Value::Absent) || is_same_json(text(new), text(old.as_value()))
 }

@@ -10,6 +10,7 @@ pub mod date;
 pub mod decimal;
 mod fault;
 pub mod json;
+mod json_equality;
 pub mod timestamp;
 pub mod uuid;
 
@@ -23,6 +24,7 @@ use crate::model::Field;
 pub(crate) use coercion::{Coerced, coerce_into, coerce_plain, text_into};
 pub use fault::ValueFault;
 pub(crate) use fault::{describe_raw, shorten};
+pub use json_equality::is_same_json;
 
 /// An owned value in the encoding of a cell (see [`crate::batch`]).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

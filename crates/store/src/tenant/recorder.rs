@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use diesel::SqliteConnection;
+use reinstate_describe::access::ACCESS_COLUMNS;
 use reinstate_describe::{
     AccessLevel, AccessListMode, Batch, BatchBuilder, Caller, FaultCode, IdMode, Layout, ParseOptions,
     Parsed, RecordFault, RecordParser,
@@ -12,7 +13,7 @@ use reinstate_engine::{Conflict, Guard, WriteOutcome};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::access::{ACCESS_COLUMNS, require_record};
+use super::access::require_record;
 use super::writer::{Writer, records_find};
 use crate::error::StoreError;
 

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use diesel::SqliteConnection;
+use reinstate_describe::access::ACCESS_COLUMNS;
 use reinstate_describe::{AccessLevel, Caller, FilterFault, Layout, ListQuery, Trashed};
 use reinstate_engine::{Conflict, IdSource};
 
-use super::access::{ACCESS_COLUMNS, require, require_record};
+use super::access::{require, require_record};
 use super::recorder::{Recorder, with_id};
 use super::tables::table_name;
 use super::{Tenant, writer};

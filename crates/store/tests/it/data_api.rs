@@ -295,6 +295,44 @@ fn record_lists_decide_who_sees_and_changes_a_record() {
 }
 
 #[test]
+fn who_may_only_edit_a_record_does_not_change_its_lists() {
+    let api = Api::new(&items());
+    let bodies = [r#"{"id":"a","access_edit":["ann"],"access_read":["bob"]}"#];
+    api.create(&root(), &bodies).unwrap();
+    let ann = caller(AccessLevel::Full);
+    for patch in [
+        r#"{"access_full":["ann"]}"#,
+        r#"{"access_read":[]}"#,
+        r#"{"access_deny":["bob"]}"#,
+        r#"{"access_edit":null}"#,
+    ] {
+        let error = api.refused(|| api.update(&ann, "a", patch));
+        assert!(
+            matches!(&error, StoreError::Forbidden { message } if message.contains("access_")),
+            "{patch}"
+        );
+        let body = patch.replacen('{', r#"{"id":"a","#, 1);
+        let error = api.refused(|| api.upsert(&ann, &[&body]));
+        assert!(matches!(error, StoreError::Forbidden { .. }), "{patch}");
+    }
+    let same = r#"{"access_edit":["ann"],"access_full":[],"access_deny":null,"size":1}"#;
+    api.update(&ann, "a", same).unwrap();
+    api.update(&root(), "a", r#"{"access_full":["ann"]}"#).unwrap();
+    api.update(&ann, "a", r#"{"access_read":[]}"#).unwrap();
+}
+
+#[test]
+fn immutable_json_may_be_spelled_in_another_way() {
+    let mut data = field("data", FieldType::Jsonb);
+    data.immutable = true;
+    let api = Api::new(&Model::new(name("items")).with_field(data));
+    api.create(&root(), &[r#"{"id":"a","data":{"x":1.50,"y":[true]}}"#]).unwrap();
+    api.update(&root(), "a", r#"{"data":{"y":[true],"x":1.5}}"#).unwrap();
+    let error = api.refused(|| api.update(&root(), "a", r#"{"data":{"y":[true],"x":1.51}}"#));
+    assert_eq!(codes(&error), [(1, FaultCode::Immutable)]);
+}
+
+#[test]
 fn ten_thousand_records_fit_one_request() {
     let api = Api::new(&Model { name: name("items"), ..Model::new(name("items")) });
     let bodies: Vec<_> = (0..10_000).map(|number| format!(r#"{{"id":"{number:05}"}}"#)).collect();
