@@ -66,7 +66,15 @@ fn accompany(inner: &Inner, tenant: &TenantId, claimed: &ClaimedRun, cancellatio
         let may_be_applied = gate.passed || run.committing;
         settlement::settle(inner, tenant, run, &recorder, outcome, may_be_applied);
         done.open();
+        tidy(inner, tenant);
     });
+}
+
+/// Takes the tenant's log of changes in, once nobody waits for the run any more.
+fn tidy(inner: &Inner, tenant: &TenantId) {
+    if let Err(error) = inner.store.tenants.open(tenant).and_then(|tenant| tenant.checkpoint()) {
+        tracing::warn!(%error, "the write-ahead log was left to later writers");
+    }
 }
 
 /// The attempt, with a panic made into an outcome.

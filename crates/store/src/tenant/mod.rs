@@ -15,15 +15,21 @@ mod writer;
 
 use std::sync::Arc;
 
+use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 use reinstate_describe::{Catalog, Layout};
 use reinstate_engine::{Cancellation, RunMark, TargetError};
 
 use crate::error::StoreError;
+use crate::sqlite::connection::{self, CACHE_KIB};
 use catalog::Snapshot;
 pub use target::SqliteTarget;
 use tenants::TenantFile;
 pub use tenants::Tenants;
+
+/// How long a checkpoint waits for readers and writers, in milliseconds: they hold nothing for long, and what it
+/// misses is made up for later.
+const CHECKPOINT_WAIT_MS: u32 = 500;
 
 /// One tenant's data; cheap to clone. Every call is a transaction of its own and reads the definitions in it.
 #[derive(Debug, Clone)]
@@ -69,6 +75,18 @@ impl Tenant {
         cancellation: &Cancellation,
     ) -> Result<SqliteTarget, TargetError> {
         SqliteTarget::begin(&self.file.path, self.file.target_wait_ms, run, cancellation)
+    }
+
+    /// Moves what runs wrote from the write-ahead log into the database and cuts the log back, as far as readers
+    /// and writers of the moment allow; what is left is moved by later writers.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        let failed = |message: String| StoreError::failed("moving the write-ahead log", message);
+        let mut connection = connection::open(&self.file.path, CHECKPOINT_WAIT_MS, CACHE_KIB)
+            .map_err(|error| failed(error.to_string()))?;
+        connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(|error| failed(error.to_string()))
     }
 
     /// The mark of a run, where it was applied.

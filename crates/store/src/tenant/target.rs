@@ -37,9 +37,11 @@ impl SqliteTarget {
         cancellation: &Cancellation,
     ) -> Result<Self, TargetError> {
         let mut connection = connection::open(file, ATTEMPT_MS, RESTORE_CACHE_KIB).map_err(not_opened)?;
-        // One commit a run: make it durable at once instead of with the next checkpoint.
+        // One commit a run: make it durable at once instead of with the next checkpoint. The checkpoint itself is
+        // left to `Tenant::checkpoint`: it takes a while after a large run, and until the commit returns the
+        // run is not known as completed although its records show.
         connection
-            .batch_execute("PRAGMA synchronous = FULL")
+            .batch_execute("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")
             .map_err(|error| failed("opening the tenant's data", error))?;
         let deadline = Instant::now() + Duration::from_millis(u64::from(wait_ms));
         loop {
