@@ -166,8 +166,8 @@ fn allow_running(caller: &Caller) -> Result<(), JobsError> {
 
 /// What else a caller of level `edit` may not do depends on the archive: the engine refuses it.
 fn allow_strategy(caller: &Caller, strategy: Strategy) -> Result<(), JobsError> {
-    if strategy == Strategy::Replace && caller.level < AccessLevel::Full {
-        let message = "Restoring with strategy 'replace' needs access level 'full'".to_owned();
+    if strategy.removes_records() && caller.level < AccessLevel::Full {
+        let message = format!("Restoring with strategy '{strategy}' needs access level 'full'");
         return Err(JobsError::Forbidden { message });
     }
     Ok(())
