@@ -14,6 +14,7 @@ mod jobs;
 mod latch;
 mod objects;
 mod outcome;
+mod patience;
 mod recorder;
 mod restores;
 mod settings;

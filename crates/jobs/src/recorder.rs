@@ -15,6 +15,7 @@ use serde_json::{Value as Json, json};
 
 use crate::ids::prefixed;
 use crate::jobs::{Inner, lock};
+use crate::patience::persist;
 
 /// Text of log entries that wait to be written at most, in bytes; beyond that the engine waits.
 const BACKLOG_BYTES_MAX: usize = 2 << 20;
@@ -103,14 +104,15 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Writes the entries that are left, as far as the control plane takes them.
+    /// Writes the entries that are left; waits while the control plane is busy, because the last of them says how
+    /// the run ended.
     pub(crate) fn write_rest(&self) {
         loop {
             let (_, logs) = self.take(false);
             if logs.is_empty() {
                 return;
             }
-            if let Err(error) = self.send(None, &logs) {
+            if let Err(error) = persist(self.inner, || self.send(None, &logs)) {
                 tracing::warn!(%error, lost = logs.len(), "could not write the end of a run's log");
                 return;
             }

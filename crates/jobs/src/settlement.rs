@@ -1,13 +1,12 @@
 //! The worker's last words about a run: it ended, or it goes back into the queue.
 
-use std::time::Duration;
-
 use reinstate_engine::{Counters, LogEntry, LogLevel, Stop};
 use reinstate_store::control::{Finish, Requeue, RunRecord, RunStatus};
 use reinstate_store::{StoreError, TenantId};
 
 use crate::jobs::Inner;
 use crate::outcome::{Failure, Outcome};
+use crate::patience::persist;
 use crate::recorder::Recorder;
 use crate::restores::ImportOptions;
 
@@ -23,12 +22,6 @@ const BACKOFF_DOUBLINGS_MAX: i64 = 16;
 /// How often a run is put back because something was not available: with the waits above for about a quarter of
 /// an hour, each look at the tenant not counted.
 const POSTPONED_MAX: i64 = 40;
-
-/// How often a worker tries to say its last words.
-const TRIES_MAX: usize = 20;
-
-/// Wait between two such tries.
-const TRY_WAIT: Duration = Duration::from_millis(500);
 
 /// Writes down what became of a run and lets go of it. `may_be_applied` says whether this worker or an earlier
 /// one had leave to commit: then the tenant's data tells whether it did.
@@ -49,7 +42,9 @@ pub(crate) fn settle(
         }
         Outcome::Stopped(Stop::Shutdown, _) => {
             log(recorder, LogLevel::Info, "Put back into the queue: the server is stopping".to_owned());
-            requeue(inner, run, recorder, Requeue { not_before: 0, nothing_applied: true });
+            // An earlier worker that had leave to commit may still be at it. Where this one held the target,
+            // that leave was taken back already.
+            requeue(inner, run, recorder, Requeue { not_before: 0, nothing_applied: !run.committing });
         }
         Outcome::Stopped(Stop::LeaseLost, _) => tracing::warn!("the run went to another worker"),
         Outcome::Unavailable { message, nothing_applied } => {
@@ -165,19 +160,4 @@ fn log(recorder: &Recorder<'_>, level: LogLevel, message: String) {
 
 fn report_unwritten(error: &StoreError) {
     tracing::error!(%error, "could not write down what became of the run; it is taken up when its lease ends");
-}
-
-/// Tries again while the database is only busy.
-fn persist<T>(inner: &Inner, work: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let mut tries = 1;
-    loop {
-        match work() {
-            Err(StoreError::Unavailable { message }) if tries < TRIES_MAX => {
-                tracing::warn!(message, tries, "the database is busy; trying again");
-                inner.signal.pause_through_stop(TRY_WAIT);
-                tries += 1;
-            }
-            result => return result,
-        }
-    }
 }

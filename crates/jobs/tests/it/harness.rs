@@ -48,7 +48,15 @@ impl House {
         change_store: impl FnOnce(&mut StoreSettings),
         change: impl FnOnce(&mut JobSettings),
     ) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap(), change_store, change)
+    }
+
+    /// A house in a folder that may hold something already.
+    pub(crate) fn at(
+        dir: TempDir,
+        change_store: impl FnOnce(&mut StoreSettings),
+        change: impl FnOnce(&mut JobSettings),
+    ) -> Self {
         let mut settings = settings(dir.path());
         change(&mut settings);
         let mut store = store_settings(dir.path());
@@ -189,7 +197,20 @@ fn store_settings(dir: &Path) -> StoreSettings {
     StoreSettings::new(DatabaseUrl::Sqlite { dir: dir.to_owned() })
 }
 
-fn open_store(dir: &Path) -> Store {
+/// Copies the files of a folder, and of those below it, where they are.
+pub(crate) fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+        if path.is_dir() {
+            copy_files(&path, &to.join(name))
+        } else {
+            std::fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
+}
+
+pub(crate) fn open_store(dir: &Path) -> Store {
     Store::open(&store_settings(dir)).unwrap()
 }
 

@@ -57,6 +57,50 @@ fn a_run_that_was_committed_before_the_crash_is_completed_from_its_mark() {
 }
 
 #[test]
+fn a_backup_of_the_control_plane_before_and_the_tenant_after_a_commit_completes_the_run_once() {
+    let (house, run_id) = idle_house_with_import();
+    let backup = tempfile::tempdir().unwrap();
+    let data = house.dir.path().to_owned();
+    let house = with_workers(house, |store| {
+        take_and_die(store);
+        for name in ["control.db", "control.db-wal"] {
+            std::fs::copy(data.join(name), backup.path().join(name)).unwrap();
+        }
+    });
+    house.completed("acme", &run_id);
+    let before = house.dump("acme");
+    for folder in ["tenants", "objects"] {
+        copy_files(&data.join(folder), &backup.path().join(folder));
+    }
+    drop(house);
+
+    let house = House::at(backup, |_| {}, |_| {});
+    assert_eq!(house.completed("acme", &run_id).counters.records_imported, 10);
+    assert_eq!(house.dump("acme"), before, "the archive was applied a second time");
+}
+
+#[test]
+fn a_run_that_an_earlier_worker_may_still_commit_goes_back_without_being_open_to_cancels() {
+    let (house, run_id) = idle_house_with_import();
+    let mut stalled = None;
+    let house = with_workers(house, |store| {
+        let run = take_and_die(store).run;
+        assert!(store.control.run_commit_begin(&run.id, run.fence, SystemClock.now_micros()).unwrap());
+        let token = RunToken { run_id: &run.id, fence: run.fence };
+        let tenant = store.tenants.open(&tenant_id("acme")).unwrap();
+        stalled = Some(tenant.target(token, &Cancellation::default()).unwrap());
+    });
+    let run = house.wait("acme", &run_id, |run| run.fence == 2);
+    block_on(house.jobs.shutdown(Duration::ZERO));
+    assert_eq!(house.run("acme", &run_id).status, RunStatus::Queued);
+    let refused = house.jobs.restore_cancel(&tenant_id("acme"), &full(), &run.restore_id);
+    assert!(matches!(refused, Err(JobsError::Conflict { .. })), "{refused:?}");
+    drop(stalled);
+    let house = house.restart(|_| {});
+    assert_eq!(house.completed("acme", &run_id).counters.records_imported, 10);
+}
+
+#[test]
 fn a_committed_run_is_completed_even_where_its_archive_is_gone_and_its_attempts_are_used_up() {
     let (house, run_id) = idle_house_with_import();
     let key = house.run("acme", &run_id).source_ref.unwrap();
@@ -201,4 +245,35 @@ fn workers_end_when_the_last_handle_is_dropped() {
         std::thread::park_timeout(Duration::from_millis(2));
     }
     drop(store);
+}
+
+#[test]
+fn the_end_of_a_log_waits_for_a_busy_control_plane() {
+    let house = House::with_store(|store| store.busy_timeout_ms = 20, |_| {});
+    let restores =
+        house.jobs.restores_create(&tenant_id("acme"), &full(), &[serde_json::json!({"name": "n"})]);
+    let restore: serde_json::Value = serde_json::from_str(&restores.unwrap()[0]).unwrap();
+    let restore_id = restore["id"].as_str().unwrap();
+    let mut lines = nameless(1);
+    lines.push("no record".to_owned());
+    house.ids.hold();
+    let imported = house.import("acme", &notes(&lines));
+    house.ids.wait_held();
+    // Another process of sorts: it holds the write lock of the control plane while the run ends.
+    let other = open_store(house.dir.path());
+    let changed = other.control.restores_update(&tenant_id("acme"), &[restore_id], 1, |_, _| {
+        house.ids.release();
+        let token = RunToken { run_id: "run_other", fence: 1 };
+        // The tenant is free when the engine gave up.
+        drop(house.tenant("acme").target(token, &Cancellation::default()).unwrap());
+        for _ in 0..3 {
+            assert!(house.store.control.leases_expire(SystemClock.now_micros()).is_err());
+        }
+        Err(JobsError::Conflict { message: "nothing was to be changed".to_owned() })
+    });
+    assert!(matches!(changed, Err(JobsError::Conflict { .. })));
+    let run = house.ended("acme", &imported.run_id);
+    assert_eq!(run.status, RunStatus::Failed);
+    let logs = house.logs("acme", &imported.run_id);
+    assert!(logs.iter().any(|log| log["level"] == "error"), "{logs:#?}");
 }
