@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use reinstate_http::{AppState, AuthSettings, HttpSettings};
-use reinstate_jobs::{JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
+use reinstate_jobs::{DataLock, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings};
 use tokio::runtime::Runtime;
 
@@ -43,12 +43,20 @@ impl Server {
         let listener = TcpListener::bind(settings.listen)
             .map_err(|error| ProgramError::Listen { address: settings.listen, message: error.to_string() })?;
         let address = listener.local_addr()?;
+        // Opening brings databases to their newest form: not while another server works with them.
+        let lock = DataLock::take(&settings.database_dir)?;
         let store =
             Store::open(&StoreSettings::new(DatabaseUrl::Sqlite { dir: settings.database_dir.clone() }))?;
         let objects = Objects::open(&settings.objects_dir)?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
-        let jobs =
-            Jobs::start(store.clone(), objects.clone(), job_settings(settings), clock.clone(), ids.clone())?;
+        let jobs = Jobs::start(
+            lock,
+            store.clone(),
+            objects.clone(),
+            job_settings(settings),
+            clock.clone(),
+            ids.clone(),
+        )?;
         let http =
             HttpSettings { shutdown_grace_s: settings.shutdown_grace.as_secs(), ..HttpSettings::default() };
         let state = AppState::new(store, objects, jobs.clone(), &auth, http, clock, ids)?;
@@ -101,6 +109,6 @@ fn job_settings(settings: &Settings) -> JobSettings {
         upload_bytes_max: settings.upload_bytes_max,
         upload_retention_days: settings.upload_retention_days,
         limits: settings.limits.clone(),
-        ..JobSettings::new(settings.database_dir.clone())
+        ..JobSettings::default()
     }
 }

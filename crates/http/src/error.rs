@@ -230,7 +230,7 @@ impl From<JobsError> for ApiError {
             JobsError::NotFound { .. } => Self::new(ErrorCode::RecordNotFound, message),
             JobsError::TooLarge { .. } => Self::new(ErrorCode::BodyTooLarge, message),
             JobsError::Store(error) => error.into(),
-            JobsError::DataDirBusy { .. } => Self::internal(message),
+            JobsError::DataDirBusy { .. } | JobsError::StorageDirBusy { .. } => Self::internal(message),
             JobsError::Storage { doing, source } => {
                 Self::internal(format!("the object storage failed while {doing}: {source}"))
             }

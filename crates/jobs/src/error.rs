@@ -59,6 +59,15 @@ pub enum JobsError {
         /// The folder.
         dir: String,
     },
+    /// Another process keeps its uploads in the same folder.
+    #[error(
+        "another server already keeps its uploads in {dir}; a server removes what it does not know there, so give \
+         each a storage folder of its own"
+    )]
+    StorageDirBusy {
+        /// The folder.
+        dir: String,
+    },
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -37,27 +37,30 @@ pub(crate) struct Inner {
     /// The runs that workers of this process have, by id.
     running: Mutex<HashMap<String, Cancellation>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    _lock: DataLock,
+    /// The folders of the databases and of the uploads.
+    _locks: [DataLock; 2],
 }
 
 /// Stops the threads when nobody holds a [`Jobs`] any more.
 struct Owner(Arc<Inner>);
 
 impl Jobs {
-    /// Takes the data folder for this process, tidies up what an earlier one left behind (its runs are taken
-    /// up again at once) and starts the workers.
+    /// Takes the folder of uploads for this process, tidies up what an earlier one left behind (its runs are
+    /// taken up again at once) and starts the workers. `data` is the lock on the store's folder, to be taken
+    /// before the store is opened; it is let go of when the last worker ended.
     ///
     /// # Errors
-    /// [`JobsError::DataDirBusy`] where another process works with the folder; [`JobsError::Store`] and
+    /// [`JobsError::StorageDirBusy`] where another process works with the folder; [`JobsError::Store`] and
     /// [`JobsError::Storage`] where database or storage fail.
     pub fn start(
+        data: DataLock,
         store: Store,
         objects: Objects,
         settings: JobSettings,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
     ) -> Result<Self, JobsError> {
-        let lock = DataLock::take(&settings.data_dir)?;
+        let locks = [data, objects.lock()?];
         let expired = store.control.leases_expire(clock.now_micros())?;
         let kept: HashSet<String> = store.control.upload_keys()?.into_iter().collect();
         let orphans = objects.remove_orphans(|key| kept.contains(key))?;
@@ -72,7 +75,7 @@ impl Jobs {
             signal: Signal::default(),
             running: Mutex::default(),
             threads: Mutex::default(),
-            _lock: lock,
+            _locks: locks,
         });
         let jobs = Self { _owner: Arc::new(Owner(Arc::clone(&inner))), inner };
         jobs.start_threads()?;

@@ -12,6 +12,7 @@ use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use reinstate_store::TenantId;
 
+use crate::data_lock::DataLock;
 use crate::error::JobsError;
 
 /// The object store. Cheap to clone.
@@ -55,6 +56,11 @@ impl Objects {
         std::fs::read_dir(&self.root)
             .map(|_| ())
             .map_err(|error| JobsError::storage("looking into the folder", error))
+    }
+
+    /// Takes the folder for this process.
+    pub(crate) fn lock(&self) -> Result<DataLock, JobsError> {
+        DataLock::take_storage(&self.root)
     }
 
     /// Starts an object of at most `bytes_max` bytes. Nothing is visible before [`ObjectWriter::finish`];

@@ -1,14 +1,10 @@
 //! What an operator can set about workers and uploads.
 
-use std::path::PathBuf;
-
 use reinstate_archive::Limits;
 
 /// Settings of [`crate::Jobs`].
 #[derive(Debug, Clone)]
 pub struct JobSettings {
-    /// The folder of the embedded database; locked while this process works with it.
-    pub data_dir: PathBuf,
     /// Runs worked on at once by this process; 0 means none: it only queues.
     pub workers: usize,
     /// How long a worker may go without a sign of life before others take its run, in milliseconds.
@@ -29,12 +25,10 @@ pub struct JobSettings {
     pub limits: Limits,
 }
 
-impl JobSettings {
-    /// The defaults for a data folder, with one worker a core.
-    #[must_use]
-    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+impl Default for JobSettings {
+    /// One worker a core.
+    fn default() -> Self {
         Self {
-            data_dir: data_dir.into(),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             // Three signs of life fit in, so that one slow write loses no run.
             lease_ms: 15_000,

@@ -1,6 +1,6 @@
 //! A server's inside in a folder of its own: store, objects, workers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -10,7 +10,8 @@ use reinstate_archive::{ArchiveWriter, ManifestHeader};
 use reinstate_describe::{AccessLevel, Caller, Trashed};
 use reinstate_engine::IdSource;
 use reinstate_jobs::{
-    CheckedUpload, ImportForm, Imported, JobSettings, Jobs, JobsError, Objects, SystemClock, TimeOrderedIds,
+    CheckedUpload, DataLock, ImportForm, Imported, JobSettings, Jobs, JobsError, Objects, SystemClock,
+    TimeOrderedIds,
 };
 use reinstate_store::control::{RunRecord, RunStatus};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, Tenant, TenantId};
@@ -31,8 +32,8 @@ pub(crate) struct House {
 }
 
 /// Settings for tests: two workers, everything as it is by default.
-pub(crate) fn settings(dir: &Path) -> JobSettings {
-    JobSettings { workers: 2, ..JobSettings::new(dir) }
+pub(crate) fn settings() -> JobSettings {
+    JobSettings { workers: 2, ..JobSettings::default() }
 }
 
 impl House {
@@ -57,13 +58,14 @@ impl House {
         change_store: impl FnOnce(&mut StoreSettings),
         change: impl FnOnce(&mut JobSettings),
     ) -> Self {
-        let mut settings = settings(dir.path());
+        let mut settings = settings();
         change(&mut settings);
         let mut store = store_settings(dir.path());
         change_store(&mut store);
+        let lock = DataLock::take(dir.path()).unwrap();
         let store = Store::open(&store).unwrap();
         let ids = Arc::new(TestIds::default());
-        let jobs = start(&store, &settings, &ids).unwrap();
+        let jobs = start(lock, &store, &objects_dir(dir.path()), &settings, &ids).unwrap();
         Self { jobs, store, ids, dir, settings }
     }
 
@@ -82,14 +84,17 @@ impl House {
         let Self { jobs, store, ids, dir, mut settings } = self;
         drop((jobs, store));
         change(&mut settings);
+        let lock = DataLock::take(dir.path()).unwrap();
         let store = open_store(dir.path());
         between(&store);
-        let jobs = start(&store, &settings, &ids).unwrap();
+        let jobs = start(lock, &store, &objects_dir(dir.path()), &settings, &ids).unwrap();
         Self { jobs, store, ids, dir, settings }
     }
 
-    pub(crate) fn start_again(&self) -> Result<Jobs, JobsError> {
-        start(&self.store, &self.settings, &self.ids)
+    /// Another server with databases in `dir` and this one's storage folder.
+    pub(crate) fn start_beside(&self, dir: &Path) -> Result<Jobs, JobsError> {
+        let lock = DataLock::take(dir)?;
+        start(lock, &open_store(dir), &objects_dir(self.dir.path()), &self.settings, &self.ids)
     }
 
     pub(crate) fn upload(&self, tenant: &str, bytes: &[u8]) -> Result<CheckedUpload, JobsError> {
@@ -188,7 +193,7 @@ impl House {
             }
         }
         let mut found = Vec::new();
-        walk(&self.dir.path().join("objects"), &mut found);
+        walk(&objects_dir(self.dir.path()).join("uploads"), &mut found);
         found
     }
 }
@@ -214,10 +219,20 @@ pub(crate) fn open_store(dir: &Path) -> Store {
     Store::open(&store_settings(dir)).unwrap()
 }
 
-fn start(store: &Store, settings: &JobSettings, ids: &Arc<TestIds>) -> Result<Jobs, JobsError> {
-    let objects = Objects::open(&settings.data_dir.join("objects")).unwrap();
+fn objects_dir(dir: &Path) -> PathBuf {
+    dir.join("objects")
+}
+
+fn start(
+    lock: DataLock,
+    store: &Store,
+    objects: &Path,
+    settings: &JobSettings,
+    ids: &Arc<TestIds>,
+) -> Result<Jobs, JobsError> {
+    let objects = Objects::open(objects).unwrap();
     let ids: Arc<dyn IdSource> = Arc::<TestIds>::clone(ids);
-    Jobs::start(store.clone(), objects, settings.clone(), Arc::new(SystemClock), ids)
+    Jobs::start(lock, store.clone(), objects, settings.clone(), Arc::new(SystemClock), ids)
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {

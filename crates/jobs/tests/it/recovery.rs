@@ -227,9 +227,20 @@ fn a_run_whose_tenant_is_not_available_is_put_back_and_completed_later() {
 #[test]
 fn a_second_server_on_the_same_folder_is_refused() {
     let house = House::new();
-    let refused = house.start_again().unwrap_err();
+    let refused = house.start_beside(house.dir.path()).unwrap_err();
     assert!(matches!(&refused, JobsError::DataDirBusy { .. }));
     assert!(refused.to_string().contains("another server already uses"));
+}
+
+#[test]
+fn a_second_server_on_the_same_storage_is_refused_and_removes_no_upload() {
+    let house = House::new();
+    house.jobs.upload_keep(house.upload("acme", &notes(&lines(0, 1))).unwrap()).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let refused = house.start_beside(other.path()).unwrap_err();
+    assert!(matches!(&refused, JobsError::StorageDirBusy { .. }));
+    assert!(refused.to_string().contains("already keeps its uploads in"));
+    assert_eq!(house.files().len(), 1);
 }
 
 #[test]

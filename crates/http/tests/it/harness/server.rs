@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reinstate_http::{AppState, AuthSettings, HttpSettings, serve};
-use reinstate_jobs::{JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
+use reinstate_jobs::{DataLock, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, TenantId};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
@@ -70,15 +70,17 @@ impl TestServer {
     async fn start_in(dir: TempDir, auth: AuthSettings, adjust: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings {
             http: HttpSettings { server_threads: 1, shutdown_grace_s: 1, ..HttpSettings::default() },
-            jobs: JobSettings { workers: 2, ..JobSettings::new(dir.path()) },
+            jobs: JobSettings { workers: 2, ..JobSettings::default() },
             store: StoreSettings::new(Backend::Sqlite.url(dir.path())),
         };
         adjust(&mut settings);
+        let lock = DataLock::take(dir.path()).unwrap();
         let store = Store::open(&settings.store).unwrap();
         let objects = Objects::open(&dir.path().join("objects")).unwrap();
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
         let jobs =
-            Jobs::start(store.clone(), objects.clone(), settings.jobs, clock.clone(), ids.clone()).unwrap();
+            Jobs::start(lock, store.clone(), objects.clone(), settings.jobs, clock.clone(), ids.clone())
+                .unwrap();
         let state =
             AppState::new(store.clone(), objects, jobs.clone(), &auth, settings.http, clock, ids).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -110,7 +112,7 @@ impl TestServer {
 
     /// The files that hold uploads, of all tenants, unfinished ones included.
     pub(crate) fn stored_uploads(&self) -> Vec<PathBuf> {
-        files_below(&self.dir.path().join("objects"))
+        files_below(&self.dir.path().join("objects/uploads"))
     }
 
     /// Waits until no file of any upload is left: what is dropped on the way in is removed in the background.
