@@ -160,7 +160,7 @@ impl ControlPlane {
         finish: &Finish,
         now: i64,
     ) -> Result<bool, StoreError> {
-        self.connections.write(|connection| {
+        let held = self.connections.write(|connection| {
             let Some(run) = held(connection, run_id, fence)? else { return Ok(false) };
             if run.status == RunStatus::Running {
                 end(connection, &run, finish, now)?;
@@ -170,7 +170,9 @@ impl ControlPlane {
             }
             release(connection, &run)?;
             Ok(true)
-        })
+        });
+        self.settled.tell();
+        held
     }
 
     /// Puts a run back into the queue without counting the attempt. Says whether the worker still had it; a

@@ -5,6 +5,7 @@
 //! fencing number that grows with each claim; whatever a worker writes names its number, so that one who lost
 //! the run can change nothing any more.
 
+mod commit_wait;
 mod connection;
 mod held_run;
 mod json_text;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use diesel::RunQueryDsl;
 
+use commit_wait::Settled;
 use connection::Connections;
 
 use crate::error::StoreError;
@@ -44,6 +46,7 @@ pub use upload::{NewUpload, UploadRecord};
 #[derive(Debug, Clone)]
 pub struct ControlPlane {
     connections: Arc<Connections>,
+    settled: Arc<Settled>,
 }
 
 impl ControlPlane {
@@ -56,7 +59,8 @@ impl ControlPlane {
         settings: &StoreSettings,
         threads: &ThreadPool,
     ) -> Result<Self, StoreError> {
-        Ok(Self { connections: Arc::new(Connections::open(path, settings, threads)?) })
+        let connections = Arc::new(Connections::open(path, settings, threads)?);
+        Ok(Self { connections, settled: Arc::default() })
     }
 
     /// Asks the database for a sign of life.

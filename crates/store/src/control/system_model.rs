@@ -112,6 +112,9 @@ impl ControlPlane {
         trashed: Trashed,
     ) -> Result<String, StoreError> {
         let table = known(model)?;
+        if model == "restore_runs" {
+            self.commit_wait(tenant, id)?;
+        }
         let mut connection = self.connections.reader()?;
         query::get(&mut connection, table.of_tenant(tenant), &table.layout, Some(caller), id, trashed)?
             .ok_or_else(|| StoreError::record_not_found(id))

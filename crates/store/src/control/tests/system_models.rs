@@ -152,3 +152,26 @@ fn row(number: usize) -> LogRow {
         created_at: (number / 100) as i64,
     }
 }
+
+#[test]
+fn a_look_at_a_run_waits_for_the_end_of_its_commit() {
+    let plane = plane();
+    plane.queue("acme", "run-a", 1);
+    let run = plane.claim(MINUTE).unwrap();
+    assert!(plane.run_commit_begin(&run.id, run.fence, MINUTE).unwrap());
+    let seen = std::thread::scope(|scope| {
+        let looking = scope.spawn(|| get(&plane, "restore_runs", "run-a"));
+        assert!(plane.finish(&run, RunStatus::Completed, MINUTE));
+        looking.join().unwrap()
+    });
+    assert_eq!(seen["status"], "completed");
+}
+
+#[test]
+fn a_look_at_a_run_whose_commit_does_not_end_is_answered_all_the_same() {
+    let plane = plane();
+    plane.queue("acme", "run-a", 1);
+    let run = plane.claim(MINUTE).unwrap();
+    assert!(plane.run_commit_begin(&run.id, run.fence, MINUTE).unwrap());
+    assert_eq!(get(&plane, "restore_runs", "run-a")["status"], "running");
+}
