@@ -2,7 +2,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use reinstate_describe::definition::DefinitionFault;
-use reinstate_describe::{FilterFault, Name, RecordFault};
+use reinstate_describe::{FilterFault, RecordFault};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -106,12 +106,6 @@ impl StoreError {
     #[must_use]
     pub fn record_not_found(id: impl Into<String>) -> Self {
         Self::NotFound { what: "record", id: id.into() }
-    }
-
-    /// No field of that name.
-    #[must_use]
-    pub fn field_not_found(model: &Name, field: &Name) -> Self {
-        Self::FieldNotFound { model: model.to_string(), field: field.to_string() }
     }
 }
 

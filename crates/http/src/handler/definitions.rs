@@ -2,9 +2,8 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use reinstate_describe::Model;
 use reinstate_describe::definition::{model_from_json, model_patched, model_to_json};
-use reinstate_describe::system::is_reserved_model;
-use reinstate_describe::{Model, ModelStatus};
 use reinstate_store::{StoreError, Tenant};
 
 use crate::answer;
@@ -48,9 +47,8 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let model = model_from_json(&segment(&request, "model")?, &body.tree()?)?;
     let created = blocking(move || {
-        let tenant = state.store.tenants.open(who.tenant())?;
-        tenant.model_create(&model)?;
-        model_of(&tenant, model.name.as_str())
+        state.store.tenants.open(who.tenant())?.model_create(&model)?;
+        Ok::<_, StoreError>(model)
     });
     Ok(HttpResponse::Created().json(reinstate_api::Success::new(model_to_json(&created.await?))))
 }
@@ -66,9 +64,7 @@ pub(crate) async fn update(
     let patch = body.tree()?;
     let model = blocking(move || {
         let tenant = state.store.tenants.open(who.tenant())?;
-        let changed = model_patched(&definable_model(&tenant, &name)?, &patch)?;
-        tenant.model_update(&changed)?;
-        model_of(&tenant, &name)
+        tenant.model_update(&name, |existing| model_patched(existing, &patch))
     });
     Ok(answer::ok(model_to_json(&model.await?)))
 }
@@ -80,28 +76,11 @@ pub(crate) async fn delete(
     who: SignedIn,
 ) -> Result<HttpResponse, ApiError> {
     let name = segment(&request, "model")?;
-    let model = blocking(move || {
-        let tenant = state.store.tenants.open(who.tenant())?;
-        let model = definable_model(&tenant, &name)?;
-        tenant.model_delete(&model.name)?;
-        Ok::<_, ApiError>(model)
-    });
+    let model = blocking(move || state.store.tenants.open(who.tenant())?.model_delete(&name));
     Ok(answer::ok(model_to_json(&model.await?)))
 }
 
 /// The model of that name.
 pub(super) fn model_of(tenant: &Tenant, name: &str) -> Result<Model, ApiError> {
     tenant.catalog()?.find(name).cloned().ok_or_else(|| ApiError::model_not_found(name))
-}
-
-/// The model of that name, where the tenant may change its definition.
-pub(super) fn definable_model(tenant: &Tenant, name: &str) -> Result<Model, ApiError> {
-    if is_reserved_model(name) {
-        return Err(ApiError::protected(name));
-    }
-    let model = model_of(tenant, name)?;
-    if model.status == ModelStatus::System {
-        return Err(ApiError::protected(model.name.as_str()));
-    }
-    Ok(model)
 }

@@ -7,7 +7,7 @@ use reinstate_describe::{Field, Model};
 use reinstate_store::{StoreError, Tenant};
 use serde_json::Value as Json;
 
-use super::definitions::{definable_model, model_of};
+use super::definitions::model_of;
 use crate::answer;
 use crate::blocking::blocking;
 use crate::error::ApiError;
@@ -115,13 +115,7 @@ pub(crate) async fn delete(
     who: SignedIn,
 ) -> Result<HttpResponse, ApiError> {
     let (model, field) = (segment(&request, "model")?, segment(&request, "field")?);
-    let removed = blocking(move || {
-        let tenant = state.store.tenants.open(who.tenant())?;
-        let model = definable_model(&tenant, &model)?;
-        let field = field_of(&model, &field)?.clone();
-        tenant.field_delete(&model.name, &field.name)?;
-        Ok::<_, ApiError>(field)
-    });
+    let removed = blocking(move || state.store.tenants.open(who.tenant())?.field_delete(&model, &field));
     Ok(answer::ok(field_to_json(&removed.await?)))
 }
 
@@ -135,20 +129,17 @@ fn field_of<'a>(model: &'a Model, name: &str) -> Result<&'a Field, ApiError> {
     found.ok_or_else(|| missing().into())
 }
 
-fn add(tenant: &Tenant, model: &str, fields: &[Field]) -> Result<Vec<Json>, ApiError> {
-    let model = definable_model(tenant, model)?;
-    tenant.fields_create(&model.name, fields)?;
-    let model = model_of(tenant, model.name.as_str())?;
-    fields.iter().map(|field| Ok(field_to_json(field_of(&model, field.name.as_str())?))).collect()
+fn add(tenant: &Tenant, model: &str, fields: &[Field]) -> Result<Vec<Json>, StoreError> {
+    tenant.fields_create(model, fields)?;
+    Ok(fields.iter().map(field_to_json).collect())
 }
 
-fn change(tenant: &Tenant, model: &str, patches: &[(String, Json)]) -> Result<Vec<Json>, ApiError> {
-    let model = definable_model(tenant, model)?;
-    let changed: Vec<Field> = patches
-        .iter()
-        .map(|(name, patch)| Ok(field_patched(field_of(&model, name)?, patch)?))
-        .collect::<Result<_, ApiError>>()?;
-    tenant.fields_update(&model.name, &changed)?;
-    let model = model_of(tenant, model.name.as_str())?;
-    changed.iter().map(|field| Ok(field_to_json(field_of(&model, field.name.as_str())?))).collect()
+fn change(tenant: &Tenant, model: &str, patches: &[(String, Json)]) -> Result<Vec<Json>, StoreError> {
+    let (names, patches): (Vec<_>, Vec<_>) =
+        patches.iter().map(|(name, patch)| (name.as_str(), patch)).unzip();
+    let patched = |place: usize, existing: &Field| match patches.get(place) {
+        Some(patch) => field_patched(existing, patch),
+        None => Ok(existing.clone()),
+    };
+    Ok(tenant.fields_update(model, &names, patched)?.iter().map(field_to_json).collect())
 }

@@ -119,6 +119,9 @@ async fn definitions_that_cannot_be_are_refused() {
     session.post(fields, half).await.refused(422, "VALIDATION_ERROR");
     let half = json!([{ "field_name": "title", "description": "x" }, { "field_name": "none" }]);
     session.put(fields, half).await.refused(404, "FIELD_NOT_FOUND");
+    let twice =
+        json!([{ "field_name": "title", "unique": true }, { "field_name": "Title", "unique": false }]);
+    session.put(fields, twice).await.refused(409, "CONFLICT");
     assert_eq!(server.dump("alpha"), before, "all or none");
     session.put("/api/describe/none", json!({})).await.refused(404, "MODEL_NOT_FOUND");
     session.put("/api/describe/orders/fields/none", json!({})).await.refused(404, "FIELD_NOT_FOUND");

@@ -22,19 +22,22 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// A model by its name.
-    pub(super) fn model(&self, name: &Name) -> Result<&Model, StoreError> {
-        self.catalog.get(name).ok_or_else(|| StoreError::ModelNotFound { model: name.to_string() })
+    pub(super) fn model(&self, name: &str) -> Result<&Model, StoreError> {
+        self.catalog.find(name).ok_or_else(|| StoreError::ModelNotFound { model: name.to_owned() })
     }
 
     /// A field of a model.
-    pub(super) fn field<'a>(&self, model: &'a Model, name: &Name) -> Result<&'a Field, StoreError> {
-        model.fields.get(name).ok_or_else(|| StoreError::field_not_found(&model.name, name))
+    pub(super) fn field<'a>(&self, model: &'a Model, name: &str) -> Result<&'a Field, StoreError> {
+        let found = Name::new(name).ok().and_then(|name| model.fields.get(&name));
+        found.ok_or_else(|| StoreError::FieldNotFound {
+            model: model.name.to_string(),
+            field: name.to_owned(),
+        })
     }
 
     /// The layout of a model.
     pub(super) fn layout(&self, model: &str) -> Result<Arc<Layout>, StoreError> {
-        let not_found = || StoreError::ModelNotFound { model: model.to_owned() };
-        let model = self.catalog.find(model).ok_or_else(not_found)?;
+        let model = self.model(model)?;
         let mut layouts = lock(&self.layouts);
         let layout =
             layouts.entry(model.name.clone()).or_insert_with(|| Arc::new(Layout::new(model.clone())));

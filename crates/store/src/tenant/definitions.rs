@@ -3,8 +3,10 @@
 use diesel::SqliteConnection;
 use reinstate_describe::ddl::quote;
 use reinstate_describe::definition::DefinitionFault;
-use reinstate_describe::{Field, Model, Name};
+use reinstate_describe::system::is_reserved_model;
+use reinstate_describe::{Field, Model, ModelStatus, Name};
 
+use super::catalog::Snapshot;
 use super::{Tenant, catalog, tables};
 use crate::error::StoreError;
 use crate::sqlite::statement::Statement;
@@ -25,118 +27,171 @@ impl Tenant {
         })
     }
 
-    /// Replaces the attributes of a model; its fields stay as they are, whatever `model.fields` holds.
+    /// Changes attributes of a model and answers what it is now. `change` makes the new definition from the
+    /// present one, inside the transaction that writes, so that no change of another request gets lost. Name and
+    /// fields stay as they are, whatever it makes of them.
     ///
     /// # Errors
-    /// [`StoreError::ModelNotFound`].
-    pub fn model_update(&self, model: &Model) -> Result<(), StoreError> {
+    /// [`StoreError::ModelNotFound`]; [`StoreError::ModelProtected`] where it belongs to the platform;
+    /// [`StoreError::DefinitionInvalid`] with the faults of `change`.
+    pub fn model_update(
+        &self,
+        model: &str,
+        change: impl FnOnce(&Model) -> Result<Model, Vec<DefinitionFault>>,
+    ) -> Result<Model, StoreError> {
         self.write(|connection, snapshot| {
-            let existing = snapshot.model(&model.name)?;
+            let existing = definable(snapshot, model)?;
+            let changed = change(existing).map_err(StoreError::DefinitionInvalid)?;
             // The name keeps the spelling under which the table was made.
-            let updated = Model { name: existing.name.clone(), ..model.clone() };
-            catalog::model_update(connection, &updated)
+            let updated = Model { name: existing.name.clone(), fields: existing.fields.clone(), ..changed };
+            catalog::model_update(connection, &updated)?;
+            Ok(updated)
         })
     }
 
-    /// Removes a model and all its records for good.
+    /// Removes a model and all its records for good and answers what it was.
     ///
     /// # Errors
-    /// [`StoreError::ModelNotFound`], [`StoreError::ModelProtected`] where it is frozen.
-    pub fn model_delete(&self, model: &Name) -> Result<(), StoreError> {
+    /// [`StoreError::ModelNotFound`]; [`StoreError::ModelProtected`] where it is frozen or belongs to the
+    /// platform.
+    pub fn model_delete(&self, model: &str) -> Result<Model, StoreError> {
         self.write(|connection, snapshot| {
-            let existing = snapshot.model(model)?;
+            let existing = definable(snapshot, model)?;
             require_thawed(existing)?;
-            tables::model_drop(connection, &existing.name)
+            tables::model_drop(connection, &existing.name)?;
+            Ok(existing.clone())
         })
-    }
-
-    /// Adds a field; see [`Tenant::fields_create`].
-    ///
-    /// # Errors
-    /// As [`Tenant::fields_create`].
-    pub fn field_create(&self, model: &Name, field: &Field) -> Result<(), StoreError> {
-        self.fields_create(model, std::slice::from_ref(field))
     }
 
     /// Adds fields, all or none; existing records get each one's default value, where it has one.
     ///
     /// # Errors
-    /// [`StoreError::ModelNotFound`]; [`StoreError::Conflict`] where a name is taken or comes twice, or where a
-    /// field is unique and its default value would be shared; [`StoreError::DefinitionInvalid`] where one is
-    /// required without a default while there are records, or where the table is full.
-    pub fn fields_create(&self, model: &Name, fields: &[Field]) -> Result<(), StoreError> {
+    /// [`StoreError::ModelNotFound`]; [`StoreError::ModelProtected`] where the model belongs to the platform, or
+    /// where it is frozen and its records would get values; [`StoreError::Conflict`] where a name is taken or
+    /// comes twice, or where a field is unique and its default value would be shared;
+    /// [`StoreError::DefinitionInvalid`] where one is required without a default while there are records, or
+    /// where the table is full.
+    pub fn fields_create(&self, model: &str, fields: &[Field]) -> Result<(), StoreError> {
         self.write(|connection, snapshot| {
-            let existing = snapshot.model(model)?;
+            let existing = definable(snapshot, model)?;
+            let has_records = tables::has_records(connection, &existing.name)?;
             for (place, field) in fields.iter().enumerate() {
-                let comes_twice = fields.iter().take(place).any(|other| other.name == field.name);
-                if comes_twice || existing.fields.contains_key(&field.name) {
+                if comes_before(fields, place) || existing.fields.contains_key(&field.name) {
                     let message = format!("model '{}' has a field '{}' already", existing.name, field.name);
                     return Err(StoreError::Conflict { message });
                 }
-                let lacks_values = field.required && field.default_value.is_none();
-                if lacks_values && tables::has_records(connection, &existing.name)? {
-                    return Err(definition_invalid(
-                        "default_value",
-                        "required",
-                        format!(
-                            "a required field '{}' needs a default value, because there are records",
-                            field.name
-                        ),
-                    ));
+                if has_records {
+                    require_addable(existing, field)?;
                 }
             }
             tables::fields_add(connection, &existing.name, existing.fields.len(), fields)
         })
     }
 
-    /// Replaces the definition of a field; see [`Tenant::fields_update`].
+    /// Changes the definitions of fields, all or none, and answers what they are now, in the order of `fields`.
+    /// `change` makes the new definition from the place in `fields` and the present definition, inside the
+    /// transaction that writes. Names stay as they are, whatever it makes of them.
     ///
     /// # Errors
-    /// As [`Tenant::fields_update`].
-    pub fn field_update(&self, model: &Name, field: &Field) -> Result<(), StoreError> {
-        self.fields_update(model, std::slice::from_ref(field))
-    }
-
-    /// Replaces the definitions of fields, all or none.
-    ///
-    /// # Errors
-    /// [`StoreError::ModelNotFound`], [`StoreError::FieldNotFound`]; [`StoreError::DefinitionInvalid`] where a
-    /// type would change; [`StoreError::Conflict`] where existing records stand against it: duplicates under a
-    /// new `unique`, missing values under a new `required`.
-    pub fn fields_update(&self, model: &Name, fields: &[Field]) -> Result<(), StoreError> {
+    /// [`StoreError::ModelNotFound`], [`StoreError::FieldNotFound`]; [`StoreError::ModelProtected`] where the
+    /// model belongs to the platform; [`StoreError::DefinitionInvalid`] with the faults of `change`, or where a
+    /// type would change; [`StoreError::Conflict`] where a field is named twice, or where existing records stand
+    /// against it: duplicates under a new `unique`, missing values under a new `required`.
+    pub fn fields_update(
+        &self,
+        model: &str,
+        fields: &[&str],
+        mut change: impl FnMut(usize, &Field) -> Result<Field, Vec<DefinitionFault>>,
+    ) -> Result<Vec<Field>, StoreError> {
         self.write(|connection, snapshot| {
-            let model = snapshot.model(model)?;
-            for field in fields {
-                let existing = snapshot.field(model, &field.name)?;
-                require_same_type(existing, field)?;
-                if field.required && !existing.required {
-                    require_values(connection, &model.name, &existing.name)?;
-                }
+            let model = definable(snapshot, model)?;
+            let mut all_changed = Vec::with_capacity(fields.len());
+            for (place, name) in fields.iter().enumerate() {
+                let existing = snapshot.field(model, name)?;
+                let changed = change(place, existing).map_err(StoreError::DefinitionInvalid)?;
                 // The name keeps the spelling under which the column was made.
-                let updated = Field { name: existing.name.clone(), ..field.clone() };
-                catalog::field_update(connection, &model.name, &updated)?;
-                if (updated.unique, updated.index) != (existing.unique, existing.index) {
-                    tables::indexes_drop(connection, &model.name, &updated.name)?;
-                    tables::indexes_create(connection, &model.name, &updated)?;
+                all_changed.push(Field { name: existing.name.clone(), ..changed });
+                if comes_before(&all_changed, place) {
+                    let message = format!("field '{}' is named twice in one request", existing.name);
+                    return Err(StoreError::Conflict { message });
                 }
             }
-            Ok(())
+            for changed in &all_changed {
+                let existing = snapshot.field(model, changed.name.as_str())?;
+                field_update(connection, &model.name, existing, changed)?;
+            }
+            Ok(all_changed)
         })
     }
 
-    /// Removes a field and its values for good.
+    /// Removes a field and its values for good and answers what it was.
     ///
     /// # Errors
-    /// [`StoreError::ModelNotFound`], [`StoreError::FieldNotFound`], [`StoreError::ModelProtected`] where the
-    /// model is frozen.
-    pub fn field_delete(&self, model: &Name, field: &Name) -> Result<(), StoreError> {
+    /// [`StoreError::ModelNotFound`], [`StoreError::FieldNotFound`]; [`StoreError::ModelProtected`] where the
+    /// model is frozen or belongs to the platform.
+    pub fn field_delete(&self, model: &str, field: &str) -> Result<Field, StoreError> {
         self.write(|connection, snapshot| {
-            let model = snapshot.model(model)?;
+            let model = definable(snapshot, model)?;
             let field = snapshot.field(model, field)?;
             require_thawed(model)?;
-            tables::field_drop(connection, &model.name, &field.name)
+            tables::field_drop(connection, &model.name, &field.name)?;
+            Ok(field.clone())
         })
     }
+}
+
+/// The model of that name, where a tenant may change its definition.
+fn definable<'a>(snapshot: &'a Snapshot, model: &str) -> Result<&'a Model, StoreError> {
+    let of_the_platform = |model: &str| StoreError::ModelProtected {
+        model: model.to_owned(),
+        why: "it belongs to the platform",
+    };
+    if is_reserved_model(model) {
+        return Err(of_the_platform(model));
+    }
+    let existing = snapshot.model(model)?;
+    if existing.status == ModelStatus::System {
+        return Err(of_the_platform(existing.name.as_str()));
+    }
+    Ok(existing)
+}
+
+/// Whether the name of the field at `place` is that of an earlier one.
+fn comes_before(fields: &[Field], place: usize) -> bool {
+    let name = fields.get(place).map(|field| &field.name);
+    fields.iter().take(place).any(|earlier| Some(&earlier.name) == name)
+}
+
+/// Refuses a new field that the model's records cannot have.
+fn require_addable(model: &Model, field: &Field) -> Result<(), StoreError> {
+    if field.default_value.is_some() {
+        // Existing records get the value, and records of a frozen model are not written.
+        return require_thawed(model);
+    }
+    if field.required {
+        let message =
+            format!("a required field '{}' needs a default value, because there are records", field.name);
+        return Err(definition_invalid("default_value", "required", message));
+    }
+    Ok(())
+}
+
+fn field_update(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    existing: &Field,
+    changed: &Field,
+) -> Result<(), StoreError> {
+    require_same_type(existing, changed)?;
+    if changed.required && !existing.required {
+        require_values(connection, model, &existing.name)?;
+    }
+    catalog::field_update(connection, model, changed)?;
+    if (changed.unique, changed.index) != (existing.unique, existing.index) {
+        tables::indexes_drop(connection, model, &changed.name)?;
+        tables::indexes_create(connection, model, changed)?;
+    }
+    Ok(())
 }
 
 fn require_thawed(model: &Model) -> Result<(), StoreError> {

@@ -66,7 +66,8 @@ fn created_records_are_answered_whole_and_in_order() {
         owns,
         [
             own(r#"{"id":"z","title":null,"code":null,"size":12,"price":null}"#),
-            own(r#"{"id":"rec-1","title":"T","code":null,"size":null,"price":0.1}"#),
+            // Another shape starts another batch; the id of the first attempt is passed over.
+            own(r#"{"id":"rec-2","title":"T","code":null,"size":null,"price":0.1}"#),
         ]
     );
     assert!(made[0].contains(r#""created_at":"2025-01-19T10:00:00.000Z""#), "{}", made[0]);
@@ -166,7 +167,7 @@ fn immutable_fields_and_records_may_be_repeated_but_not_changed() {
     let error = api.refused(|| api.upsert(&root(), &[r#"{"id":"a","fixed":null}"#]));
     assert_eq!(codes(&error), [(1, FaultCode::Immutable)]);
 
-    api.tenant.model_update(&Model { immutable: true, ..items() }).unwrap();
+    api.tenant.model_update("items", |_| Ok(Model { immutable: true, ..items() })).unwrap();
     api.update(&root(), "a", r#"{"size":3}"#).unwrap();
     let error = api.refused(|| api.update(&root(), "a", r#"{"size":4}"#));
     assert_eq!(codes(&error), [(1, FaultCode::Immutable)]);
@@ -181,7 +182,7 @@ fn immutable_fields_and_records_may_be_repeated_but_not_changed() {
 fn frozen_model_takes_no_write() {
     let api = Api::new(&items());
     api.create(&root(), &[r#"{"id":"a"}"#]).unwrap();
-    api.tenant.model_update(&Model { frozen: true, ..items() }).unwrap();
+    api.tenant.model_update("items", |_| Ok(Model { frozen: true, ..items() })).unwrap();
     for error in [
         api.refused(|| api.create(&root(), &["{}"])),
         api.refused(|| api.update(&root(), "a", "{}")),

@@ -1,6 +1,6 @@
 //! Models and fields defined one by one.
 
-use reinstate_describe::{FieldType, Model};
+use reinstate_describe::{Field, FieldType, Model, ModelStatus};
 use reinstate_store::{StoreError, Tenant};
 use serde_json::json;
 
@@ -11,6 +11,14 @@ fn with_items(scratch: &Scratch, bodies: &[&str]) -> Tenant {
     tenant.model_create(&items()).unwrap();
     tenant.records_create(&root(), "items", bodies, false, NOW, &CountedIds::default()).unwrap();
     tenant
+}
+
+fn field_create(tenant: &Tenant, field: &Field) -> Result<(), StoreError> {
+    tenant.fields_create("items", std::slice::from_ref(field))
+}
+
+fn field_update(tenant: &Tenant, field: &Field) -> Result<Vec<Field>, StoreError> {
+    tenant.fields_update("items", &[field.name.as_str()], |_, _| Ok(field.clone()))
 }
 
 /// Runs a call that must fail and leave everything as it was.
@@ -36,7 +44,7 @@ fn model_update_changes_attributes_and_neither_fields_nor_records() {
     let mut changed = Model::new(name("Items"));
     changed.description = Some("Things".to_owned());
     changed.immutable = true;
-    tenant.model_update(&changed).unwrap();
+    tenant.model_update("Items", |_| Ok(changed.clone())).unwrap();
     let expected = Model { description: changed.description, immutable: true, ..items() };
     assert_eq!(tenant.catalog().unwrap().find("items"), Some(&expected));
     assert_eq!(records(&tenant, "items").len(), 1);
@@ -46,7 +54,7 @@ fn model_update_changes_attributes_and_neither_fields_nor_records() {
 fn deleted_model_is_gone_and_its_name_free() {
     let scratch = Scratch::new();
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
-    tenant.model_delete(&name("Items")).unwrap();
+    tenant.model_delete("Items").unwrap();
     assert!(matches!(tenant.layout("items"), Err(StoreError::ModelNotFound { .. })));
     tenant.model_create(&items()).unwrap();
     assert!(records(&tenant, "items").is_empty());
@@ -56,13 +64,75 @@ fn deleted_model_is_gone_and_its_name_free() {
 fn frozen_model_keeps_its_data() {
     let scratch = Scratch::new();
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
-    tenant.model_update(&Model { frozen: true, ..items() }).unwrap();
+    tenant.model_update("items", |_| Ok(Model { frozen: true, ..items() })).unwrap();
     for error in [
-        refused(&tenant, || tenant.model_delete(&name("items"))),
-        refused(&tenant, || tenant.field_delete(&name("items"), &name("size"))),
+        refused(&tenant, || tenant.model_delete("items")),
+        refused(&tenant, || tenant.field_delete("items", "size")),
     ] {
         assert!(matches!(error, StoreError::ModelProtected { .. }), "{error:?}");
     }
+}
+
+#[test]
+fn new_field_of_a_frozen_model_must_not_write_its_records() {
+    let scratch = Scratch::new();
+    let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
+    tenant.model_update("items", |_| Ok(Model { frozen: true, ..items() })).unwrap();
+    let mut rank = field("rank", FieldType::Integer);
+    rank.default_value = Some(json!(3));
+    let error = refused(&tenant, || field_create(&tenant, &rank));
+    assert!(matches!(error, StoreError::ModelProtected { .. }), "{error:?}");
+    rank.default_value = None;
+    field_create(&tenant, &rank).unwrap();
+}
+
+#[test]
+fn definitions_of_the_platform_stay_as_they_are() {
+    let scratch = Scratch::new();
+    let tenant = with_items(&scratch, &[]);
+    tenant.model_update("items", |_| Ok(Model { status: ModelStatus::System, ..items() })).unwrap();
+    let title = field("title", FieldType::Text);
+    for error in [
+        refused(&tenant, || tenant.model_update("items", |model| Ok(model.clone()))),
+        refused(&tenant, || tenant.model_delete("Items")),
+        refused(&tenant, || tenant.model_delete("Restore_Runs")),
+        refused(&tenant, || field_create(&tenant, &field("rank", FieldType::Text))),
+        refused(&tenant, || field_update(&tenant, &title)),
+        refused(&tenant, || tenant.field_delete("items", "title")),
+    ] {
+        assert!(matches!(error, StoreError::ModelProtected { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn changes_of_one_definition_at_the_same_time_all_count() {
+    let scratch = Scratch::with(|settings| settings.busy_timeout_ms = 5_000);
+    let tenant = with_items(&scratch, &[]);
+    let raise = |_: usize, existing: &Field| {
+        let maximum = existing.maximum.as_ref().and_then(serde_json::Number::as_i64).unwrap_or(0);
+        Ok(Field { maximum: Some((maximum + 1).into()), ..existing.clone() })
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                (0..5).for_each(|_| drop(tenant.fields_update("items", &["size"], raise).unwrap()))
+            });
+        }
+    });
+    let catalog = tenant.catalog().unwrap();
+    assert_eq!(
+        catalog.find("items").unwrap().fields[&name("size")].maximum.as_ref().unwrap().as_i64(),
+        Some(20)
+    );
+}
+
+#[test]
+fn field_named_twice_in_one_request_is_refused() {
+    let scratch = Scratch::new();
+    let tenant = with_items(&scratch, &[]);
+    let change = |place: usize, existing: &Field| Ok(Field { unique: place == 0, ..existing.clone() });
+    let error = refused(&tenant, || tenant.fields_update("items", &["size", "SIZE"], change));
+    assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
 }
 
 #[test]
@@ -70,11 +140,11 @@ fn unknown_model_or_field_is_not_found() {
     let scratch = Scratch::new();
     let tenant = with_items(&scratch, &[]);
     let size = field("size", FieldType::Integer);
-    assert!(matches!(tenant.model_delete(&name("no")), Err(StoreError::ModelNotFound { .. })));
-    assert!(matches!(tenant.field_create(&name("no"), &size), Err(StoreError::ModelNotFound { .. })));
+    assert!(matches!(tenant.model_delete("no"), Err(StoreError::ModelNotFound { .. })));
+    assert!(matches!(tenant.fields_create("no", &[size]), Err(StoreError::ModelNotFound { .. })));
     let none = field("none", FieldType::Text);
-    assert!(matches!(tenant.field_update(&name("items"), &none), Err(StoreError::FieldNotFound { .. })));
-    assert!(matches!(tenant.field_delete(&name("items"), &none.name), Err(StoreError::FieldNotFound { .. })));
+    assert!(matches!(field_update(&tenant, &none), Err(StoreError::FieldNotFound { .. })));
+    assert!(matches!(tenant.field_delete("items", "none"), Err(StoreError::FieldNotFound { .. })));
 }
 
 #[test]
@@ -83,7 +153,7 @@ fn created_field_fills_records_with_its_default_and_is_written_to() {
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     let mut rank = required(field("rank", FieldType::Integer));
     rank.default_value = Some(json!(3));
-    tenant.field_create(&name("items"), &rank).unwrap();
+    field_create(&tenant, &rank).unwrap();
     tenant
         .records_create(&root(), "items", &[r#"{"id":"b","rank":4}"#], false, NOW, &CountedIds::default())
         .unwrap();
@@ -97,17 +167,17 @@ fn required_field_without_default_needs_an_empty_model() {
     let scratch = Scratch::new();
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     let rank = required(field("rank", FieldType::Integer));
-    let error = refused(&tenant, || tenant.field_create(&name("items"), &rank));
+    let error = refused(&tenant, || field_create(&tenant, &rank));
     assert!(matches!(error, StoreError::DefinitionInvalid(_)), "{error:?}");
     tenant.records_delete(&root(), "items", &["a".to_owned()], true, NOW).unwrap();
-    tenant.field_create(&name("items"), &rank).unwrap();
+    field_create(&tenant, &rank).unwrap();
 }
 
 #[test]
 fn field_whose_name_is_taken_is_a_conflict() {
     let scratch = Scratch::new();
     let tenant = with_items(&scratch, &[]);
-    let error = refused(&tenant, || tenant.field_create(&name("items"), &field("SIZE", FieldType::Text)));
+    let error = refused(&tenant, || field_create(&tenant, &field("SIZE", FieldType::Text)));
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
 }
 
@@ -117,7 +187,7 @@ fn unique_field_with_a_default_meets_existing_records() {
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#, r#"{"id":"b"}"#]);
     let mut rank = unique(field("rank", FieldType::Integer));
     rank.default_value = Some(json!(1));
-    let error = refused(&tenant, || tenant.field_create(&name("items"), &rank));
+    let error = refused(&tenant, || field_create(&tenant, &rank));
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
 }
 
@@ -128,7 +198,7 @@ fn type_of_a_field_never_changes() {
     let mut array = field("size", FieldType::Integer);
     array.is_array = true;
     for changed in [field("size", FieldType::Text), array] {
-        let error = refused(&tenant, || tenant.field_update(&name("items"), &changed));
+        let error = refused(&tenant, || field_update(&tenant, &changed));
         assert!(matches!(error, StoreError::DefinitionInvalid(_)), "{error:?}");
     }
 }
@@ -138,13 +208,13 @@ fn field_becomes_unique_only_without_duplicates() {
     let scratch = Scratch::new();
     let tenant = with_items(&scratch, &[r#"{"id":"a","size":1}"#, r#"{"id":"b","size":1}"#, r#"{"id":"c"}"#]);
     let size = unique(field("size", FieldType::Integer));
-    let error = refused(&tenant, || tenant.field_update(&name("items"), &size));
+    let error = refused(&tenant, || field_update(&tenant, &size));
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
     tenant.records_update(&root(), "items", &[(Some("b"), r#"{"size":2}"#)], NOW).unwrap();
-    tenant.field_update(&name("items"), &size).unwrap();
+    field_update(&tenant, &size).unwrap();
     let create = |body| tenant.records_create(&root(), "items", &[body], false, NOW, &CountedIds::default());
     assert!(matches!(create(r#"{"size":2}"#), Err(StoreError::Conflict { .. })));
-    tenant.field_update(&name("items"), &field("size", FieldType::Integer)).unwrap();
+    field_update(&tenant, &field("size", FieldType::Integer)).unwrap();
     create(r#"{"size":2}"#).unwrap();
 }
 
@@ -153,10 +223,10 @@ fn field_becomes_required_only_without_nulls() {
     let scratch = Scratch::new();
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     let size = required(field("size", FieldType::Integer));
-    let error = refused(&tenant, || tenant.field_update(&name("items"), &size));
+    let error = refused(&tenant, || field_update(&tenant, &size));
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
     tenant.records_update(&root(), "items", &[(Some("a"), r#"{"size":2}"#)], NOW).unwrap();
-    tenant.field_update(&name("items"), &size).unwrap();
+    field_update(&tenant, &size).unwrap();
 }
 
 #[test]
@@ -166,10 +236,10 @@ fn index_comes_and_goes_with_its_flag() {
     let before = tenant.dump().unwrap();
     let mut size = field("size", FieldType::Integer);
     size.index = true;
-    tenant.field_update(&name("items"), &size).unwrap();
+    field_update(&tenant, &size).unwrap();
     assert!(tenant.dump().unwrap().contains("$i$items$size"));
     size.index = false;
-    tenant.field_update(&name("items"), &size).unwrap();
+    field_update(&tenant, &size).unwrap();
     assert!(!tenant.dump().unwrap().contains("$i$items$size"));
     assert_eq!(before.matches("$u$").count(), tenant.dump().unwrap().matches("$u$").count());
 }
@@ -178,9 +248,9 @@ fn index_comes_and_goes_with_its_flag() {
 fn deleted_field_takes_its_values_along_and_frees_its_name() {
     let scratch = Scratch::new();
     let tenant = with_items(&scratch, &[r#"{"id":"a","code":"1","size":2}"#]);
-    tenant.field_delete(&name("items"), &name("Code")).unwrap();
+    tenant.field_delete("items", "Code").unwrap();
     assert!(!records(&tenant, "items")[0].contains("code"));
-    tenant.field_create(&name("items"), &field("code", FieldType::Boolean)).unwrap();
+    field_create(&tenant, &field("code", FieldType::Boolean)).unwrap();
     assert!(records(&tenant, "items")[0].contains("\"code\":null"));
 }
 
@@ -188,17 +258,18 @@ fn deleted_field_takes_its_values_along_and_frees_its_name() {
 fn fields_of_one_request_come_all_or_none() {
     let scratch = Scratch::new();
     let tenant = with_items(&scratch, &[r#"{"id":"a","size":1}"#, r#"{"id":"b","size":1}"#]);
-    let items = name("items");
     let fresh = field("fresh", FieldType::Text);
     for fields in [[fresh.clone(), field("SIZE", FieldType::Text)], [fresh.clone(), fresh.clone()]] {
-        let error = refused(&tenant, || tenant.fields_create(&items, &fields));
+        let error = refused(&tenant, || tenant.fields_create("items", &fields));
         assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
     }
     let mut title = field("title", FieldType::Text);
     title.index = true;
     let fields = [title, unique(field("size", FieldType::Integer))];
-    let error = refused(&tenant, || tenant.fields_update(&items, &fields));
+    let error = refused(&tenant, || {
+        tenant.fields_update("items", &["title", "size"], |place, _| Ok(fields[place].clone()))
+    });
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
-    tenant.fields_create(&items, &[fresh, field("fresher", FieldType::Date)]).unwrap();
+    tenant.fields_create("items", &[fresh, field("fresher", FieldType::Date)]).unwrap();
     assert_eq!(tenant.layout("items").unwrap().field_positions().len(), 6);
 }
