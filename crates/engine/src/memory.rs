@@ -244,7 +244,19 @@ impl Target for MemoryTarget {
             changed = changed.with_field(field.clone());
         }
         let mut table = Table::new(Layout::new(changed.clone()));
-        let rows = std::mem::take(&mut self.table(model)?.rows);
+        let existing = self.table(model)?;
+        if existing.rows.len() > 1 {
+            let mut shared = fields.iter().zip(&defaults);
+            if let Some((field, _)) = shared.find(|(field, value)| field.unique && **value != CellValue::Null)
+            {
+                let message = format!(
+                    "field '{}' of model '{model}' cannot be unique: records share a value",
+                    field.name
+                );
+                return Err(TargetError::Refused { message });
+            }
+        }
+        let rows = std::mem::take(&mut existing.rows);
         for (id, mut row) in rows {
             row.extend(defaults.iter().cloned());
             table.put(&id, row);
@@ -328,9 +340,8 @@ impl Target for MemoryTarget {
 }
 
 fn default_of(field: &Field) -> Result<CellValue, TargetError> {
-    let default = default_value(field).map_err(|fault| TargetError::Failed {
-        doing: "filling in a default value".to_owned(),
-        message: format!("field '{}' {fault}", field.name),
+    let default = default_value(field).map_err(|fault| TargetError::Refused {
+        message: format!("the default value of field '{}' {fault}", field.name),
     })?;
     Ok(default.unwrap_or(CellValue::Null))
 }

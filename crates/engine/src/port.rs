@@ -118,13 +118,15 @@ pub trait Target {
     /// Creates a model with its table, unique constraints and indexes.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// [`TargetError::Refused`] where it has more fields than the database takes; else where the database fails.
     fn model_create(&mut self, model: &Model) -> Result<(), TargetError>;
 
     /// Adds fields to an existing model; existing records get each field's default value, where it has one.
     ///
     /// # Errors
-    /// Where the database fails.
+    /// [`TargetError::Refused`] where records would share the default value of a unique field, where a default
+    /// value does not fit its type, or where there would be more fields than the database takes; else where the
+    /// database fails.
     fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError>;
 
     /// Whether a model holds any record, trashed ones included.

@@ -142,7 +142,11 @@ fn not_opened(error: ConnectionError) -> TargetError {
 }
 
 fn failed(doing: &'static str, error: DieselError) -> TargetError {
-    from_store(StoreError::from_diesel(doing, error))
+    match StoreError::from_diesel(doing, error) {
+        // Duplicates that the data can bring forth are told apart before; this one is a fault of ours.
+        StoreError::Conflict { message } => TargetError::Failed { doing: doing.to_owned(), message },
+        error => from_store(error),
+    }
 }
 
 fn from_store(error: StoreError) -> TargetError {
@@ -151,8 +155,8 @@ fn from_store(error: StoreError) -> TargetError {
         StoreError::Database { doing, source } => {
             TargetError::Failed { doing: doing.to_owned(), message: source.to_string() }
         }
-        StoreError::DefinitionInvalid(faults) => TargetError::Failed {
-            doing: "changing a model".to_owned(),
+        StoreError::Conflict { message } => TargetError::Refused { message },
+        StoreError::DefinitionInvalid(faults) => TargetError::Refused {
             message: faults.first().map(|fault| fault.message.clone()).unwrap_or_default(),
         },
         error => TargetError::Failed { doing: "changing a model".to_owned(), message: error.to_string() },

@@ -180,7 +180,9 @@ fn model_with_too_many_fields_is_refused_with_a_sentence() {
         model.with_field(crate::fixtures::field(&format!("f{number}"), reinstate_describe::FieldType::Text))
     });
     let mut target = begin(&scratch, "run_1").unwrap();
-    let error = target.model_create(&model).unwrap_err().to_string();
+    let error = target.model_create(&model).unwrap_err();
+    assert!(matches!(error, TargetError::Refused { .. }), "{error:?}");
+    let error = error.to_string();
     assert!(error.contains("1991 fields") && error.contains("1990"), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! Models and fields.
 
 use reinstate_describe::{FieldType, Model, ModelStatus};
-use reinstate_engine::Conflict;
+use reinstate_engine::{Conflict, TargetError};
 use serde_json::json;
 
 use super::{Subject, apply, seed, write};
@@ -66,6 +66,31 @@ pub(crate) fn added_fields_come_after_those_that_were_there(subject: &impl Subje
     let catalog = subject.catalog();
     let fields: Vec<_> = catalog.get(&model.name).unwrap().fields.keys().map(ToString::to_string).collect();
     assert_eq!(fields, ["title", "code", "size", "price", "zeta", "alpha"]);
+}
+
+pub(crate) fn unique_field_is_refused_where_records_would_share_its_default(subject: &impl Subject) {
+    let model = items();
+    seed(subject, &model, &[r#"{"id":"a"}"#]);
+    let added = |text: &str| {
+        let mut field = unique(field(text, FieldType::Integer));
+        field.default_value = Some(json!(7));
+        field
+    };
+    apply(subject, "run_1", |target| {
+        target.fields_add(&model.name, &[added("first")]).unwrap();
+        let with_first = model.clone().with_field(added("first"));
+        write(target, &with_first, &[r#"{"id":"b","first":8}"#], Conflict::Fail);
+        target.fields_add(&model.name, &[unique(field("empty", FieldType::Integer))]).unwrap();
+    });
+    let before = subject.state();
+    let mut target = subject.begin("run_2").unwrap();
+    let outcome = target.fields_add(&model.name, &[added("second")]);
+    drop(target);
+    assert!(
+        matches!(&outcome, Err(TargetError::Refused { message }) if message.contains("'second'")),
+        "{outcome:?}"
+    );
+    assert_eq!(subject.state(), before);
 }
 
 pub(crate) fn dropped_target_takes_models_fields_and_records_back(subject: &impl Subject) {

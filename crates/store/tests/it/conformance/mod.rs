@@ -44,6 +44,7 @@ macro_rules! conformance {
                 created_model_comes_back_with_all_its_attributes,
                 added_field_fills_existing_records_with_its_default,
                 added_fields_come_after_those_that_were_there,
+                unique_field_is_refused_where_records_would_share_its_default,
                 dropped_target_takes_models_fields_and_records_back,
                 models_are_found_without_case,
                 wide_model_is_written_and_read,
