@@ -84,7 +84,7 @@ impl Tenant {
                     require_addable(existing, field)?;
                 }
             }
-            tables::fields_add(connection, &existing.name, existing.fields.len(), fields)
+            tables::fields_add(connection, &existing.name, existing.fields.len(), fields, &|| true)
         })
     }
 

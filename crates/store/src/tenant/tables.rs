@@ -2,9 +2,9 @@
 //!
 //! The Describe API and restores both come through here, so that a model is made in one way only.
 
-use diesel::SqliteConnection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use reinstate_describe::ddl::{self, Dialect, quote};
+use diesel::{QueryResult, SqliteConnection};
+use reinstate_describe::ddl::{self, Dialect, SEQUENCE_COLUMN, quote};
 use reinstate_describe::definition::DefinitionFault;
 use reinstate_describe::{CellValue, Field, Model, Name};
 
@@ -17,6 +17,13 @@ const COLUMNS_MAX: usize = 2_000;
 
 /// Columns of a model's table that are no fields: the system columns and the row number.
 const COLUMNS_OF_OUR_OWN: usize = reinstate_describe::system::SYSTEM_COLUMNS.len() + 1;
+
+/// Records that one statement looks at or changes where the work may be called off: a few hundredths of a
+/// second, so that a cancel is noticed within its 250 ms.
+const STEP_RECORDS: i64 = 50_000;
+
+/// Asked between two steps of long work; `false` ends it early, and the caller, who knows why, takes it back.
+pub(super) type GoOn<'a> = &'a dyn Fn() -> bool;
 
 /// The quoted table of a model.
 pub(super) fn table_name(model: &Name) -> String {
@@ -43,14 +50,15 @@ pub(super) fn fields_add(
     model: &Name,
     existing: usize,
     fields: &[Field],
+    go_on: GoOn<'_>,
 ) -> Result<(), StoreError> {
     check_columns(model, existing + fields.len())?;
     catalog::fields_insert(connection, model, fields)?;
     for field in fields {
         define(connection, &ddl::add_column(Dialect::Sqlite, model, field))?;
     }
-    fill_defaults(connection, model, fields)?;
-    for field in fields {
+    fill_defaults(connection, model, fields, go_on)?;
+    for field in fields.iter().take_while(|_| go_on()) {
         indexes_create(connection, model, field)?;
     }
     Ok(())
@@ -102,10 +110,40 @@ pub(super) fn has_records(connection: &mut SqliteConnection, model: &Name) -> Re
 }
 
 /// Whether any record of a model has an access list that is not empty.
-pub(super) fn is_restricted(connection: &mut SqliteConnection, model: &Name) -> Result<bool, StoreError> {
+pub(super) fn is_restricted(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    go_on: GoOn<'_>,
+) -> Result<bool, StoreError> {
     let lists = ["access_read", "access_edit", "access_full", "access_deny"];
     let used = lists.map(|list| format!("(\"{list}\" IS NOT NULL AND \"{list}\" <> '[]')")).join(" OR ");
-    exists(connection, &format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {used})", table_name(model)))
+    let table = table_name(model);
+    let mut restricted = false;
+    in_steps(connection, model, |connection, first, last| {
+        let mut statement = Statement::new(format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE "));
+        statement.sql(SEQUENCE_COLUMN).sql(" BETWEEN ").int(first).sql(" AND ").int(last);
+        statement.sql(&format!(" AND ({used}))"));
+        let found = statement.number(connection)?;
+        restricted = found != 0;
+        Ok(!restricted && go_on())
+    })
+    .map_err(|error| StoreError::from_diesel("looking for access lists", error))?;
+    Ok(restricted)
+}
+
+/// Goes through the row numbers of a model step by step, while `step` says so.
+fn in_steps(
+    connection: &mut SqliteConnection,
+    model: &Name,
+    mut step: impl FnMut(&mut SqliteConnection, i64, i64) -> QueryResult<bool>,
+) -> QueryResult<()> {
+    let sql = format!("SELECT coalesce(max({SEQUENCE_COLUMN}), 0) FROM {}", table_name(model));
+    let greatest = Statement::once(sql).number(connection)?;
+    let mut first = 1;
+    while first <= greatest && step(connection, first, first + STEP_RECORDS - 1)? {
+        first += STEP_RECORDS;
+    }
+    Ok(())
 }
 
 fn exists(connection: &mut SqliteConnection, sql: &str) -> Result<bool, StoreError> {
@@ -117,19 +155,26 @@ fn fill_defaults(
     connection: &mut SqliteConnection,
     model: &Name,
     fields: &[Field],
+    go_on: GoOn<'_>,
 ) -> Result<(), StoreError> {
-    let mut statement = Statement::once(format!("UPDATE {} SET ", table_name(model)));
+    let mut defaults = Vec::new();
     for field in fields {
-        if let Some(value) = default_value(model, field)? {
+        defaults.extend(default_value(model, field)?.map(|value| (quote(&field.name), value)));
+    }
+    if defaults.is_empty() {
+        return Ok(());
+    }
+    in_steps(connection, model, |connection, first, last| {
+        let mut statement = Statement::new(format!("UPDATE {} SET ", table_name(model)));
+        for (column, value) in &defaults {
             statement.sql(if statement.bind_count() == 0 { "" } else { ", " });
-            statement.sql(&quote(&field.name)).sql(" = ").bind(value);
+            statement.sql(column).sql(" = ").bind(value.clone());
         }
-    }
-    if statement.bind_count() > 0 {
-        let failed = |error| StoreError::from_diesel("giving records a default value", error);
-        statement.run(connection).map_err(failed)?;
-    }
-    Ok(())
+        statement.sql(&format!(" WHERE {SEQUENCE_COLUMN} BETWEEN ")).int(first).sql(" AND ").int(last);
+        statement.run(connection)?;
+        Ok(go_on())
+    })
+    .map_err(|error| StoreError::from_diesel("giving records a default value", error))
 }
 
 /// The default value of a field as its cells hold it.

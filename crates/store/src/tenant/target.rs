@@ -25,6 +25,7 @@ const ATTEMPT_MS: u32 = 50;
 pub struct SqliteTarget {
     connection: SqliteConnection,
     writer: Writer,
+    cancellation: Cancellation,
     is_open: bool,
 }
 
@@ -54,11 +55,19 @@ impl SqliteTarget {
                 Err(error) => return Err(failed("waiting for the tenant's data", error)),
             }
         }
-        let mut target = Self { connection, writer: Writer::default(), is_open: true };
+        let mut target =
+            Self { connection, writer: Writer::default(), cancellation: cancellation.clone(), is_open: true };
         match marks::read(&mut target.connection, run.run_id).map_err(from_store)? {
             Some(_) => Err(TargetError::AlreadyApplied),
             None => Ok(target),
         }
+    }
+}
+
+impl SqliteTarget {
+    /// Fails where long work may have ended early because the run was asked to stop.
+    fn not_stopped(&self) -> Result<(), TargetError> {
+        if self.cancellation.stopped().is_some() { Err(TargetError::Stopped) } else { Ok(()) }
     }
 }
 
@@ -75,7 +84,10 @@ impl Target for SqliteTarget {
 
     fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError> {
         let existing = catalog::field_count(&mut self.connection, model).map_err(from_store)?;
-        tables::fields_add(&mut self.connection, model, existing, fields).map_err(from_store)
+        let cancellation = self.cancellation.clone();
+        let go_on = || cancellation.stopped().is_none();
+        tables::fields_add(&mut self.connection, model, existing, fields, &go_on).map_err(from_store)?;
+        self.not_stopped()
     }
 
     fn model_has_records(&mut self, model: &Name) -> Result<bool, TargetError> {
@@ -83,7 +95,10 @@ impl Target for SqliteTarget {
     }
 
     fn model_is_restricted(&mut self, model: &Name) -> Result<bool, TargetError> {
-        tables::is_restricted(&mut self.connection, model).map_err(from_store)
+        let cancellation = self.cancellation.clone();
+        let go_on = || cancellation.stopped().is_none();
+        let restricted = tables::is_restricted(&mut self.connection, model, &go_on).map_err(from_store)?;
+        self.not_stopped().map(|()| restricted)
     }
 
     fn records_clear(&mut self, model: &Name) -> Result<u64, TargetError> {
