@@ -41,7 +41,7 @@ impl FromStr for DatabaseUrl {
 pub struct StoreSettings {
     /// Which database.
     pub url: DatabaseUrl,
-    /// Connections to the control plane at most.
+    /// Connections that read the control plane for the API at most; workers and writers have their own beside it.
     pub control_pool_size: u32,
     /// Connections that read one tenant's data at most; there is one more for its writers, and a restore has its
     /// own.

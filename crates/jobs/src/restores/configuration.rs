@@ -1,8 +1,10 @@
 //! Managing restore configurations.
 
+use std::collections::HashSet;
+
 use reinstate_describe::{AccessLevel, Caller, Trashed};
+use reinstate_store::TenantId;
 use reinstate_store::control::NewRestore;
-use reinstate_store::{StoreError, TenantId};
 use serde_json::{Map, Value as Json};
 
 use super::definition;
@@ -39,8 +41,10 @@ impl Jobs {
         if !faults.is_empty() {
             return Err(JobsError::Validation(faults));
         }
+        let named = restores.iter().filter_map(|restore| restore.source_ref.as_deref());
+        let kept = self.kept_sources(tenant, named)?;
         for restore in &mut restores {
-            restore.source_ref = self.known_source(tenant, restore)?;
+            restore.source_ref = self.known_source(tenant, restore, &kept)?;
         }
         self.store().control.restores_create(tenant, &restores, self.now())?;
         let ids: Vec<_> = restores.iter().map(|restore| restore.id.as_str()).collect();
@@ -71,6 +75,9 @@ impl Jobs {
             .iter()
             .map(|text| serde_json::from_str(text).unwrap_or_default())
             .collect();
+        // Looked up beforehand: the change itself holds up every writer of the control plane.
+        let named = bodies.iter().filter_map(|body| body.get("source_ref")?.as_str());
+        let kept = self.kept_sources(tenant, named)?;
         self.store().control.restores_update(tenant, &ids, self.now(), |place, current| {
             let mut restore = definition::as_it_is(current);
             let body = bodies.get(place).copied().unwrap_or(&NO_KEYS);
@@ -81,7 +88,7 @@ impl Jobs {
             }
             // A configuration may outlive its upload and still be renamed.
             if restore.source_ref != current.source_ref {
-                restore.source_ref = self.known_source(tenant, &restore)?;
+                restore.source_ref = self.known_source(tenant, &restore, &kept)?;
             }
             Ok(restore)
         })?;
@@ -115,24 +122,37 @@ impl Jobs {
         ids: &[&str],
         trashed: Trashed,
     ) -> Result<Vec<String>, JobsError> {
-        let control = &self.store().control;
-        let read = |id: &&str| control.system_get(tenant, caller, MODEL, id, trashed);
-        Ok(ids.iter().map(read).collect::<Result<_, StoreError>>()?)
+        Ok(self.store().control.system_get_many(tenant, caller, MODEL, ids, trashed)?)
     }
 
-    /// The key of the upload that a configuration names. One answer for everything that is no upload of the
-    /// tenant, so that it tells nothing about what else exists.
-    fn known_source(&self, tenant: &TenantId, restore: &NewRestore) -> Result<Option<String>, JobsError> {
+    /// The keys of the tenant's uploads among what these texts name.
+    fn kept_sources<'a>(
+        &self,
+        tenant: &TenantId,
+        source_refs: impl Iterator<Item = &'a str>,
+    ) -> Result<HashSet<String>, JobsError> {
+        let keys: Vec<_> =
+            source_refs.filter_map(|text| sources::upload_key(self.objects(), tenant, text)).collect();
+        Ok(self.store().control.uploads_kept(tenant, &keys)?)
+    }
+
+    /// The key of the upload that a configuration names, which must be among the ones that are kept. One answer
+    /// for everything that is no upload of the tenant, so that it tells nothing about what else exists.
+    fn known_source(
+        &self,
+        tenant: &TenantId,
+        restore: &NewRestore,
+        kept: &HashSet<String>,
+    ) -> Result<Option<String>, JobsError> {
         let Some(source_ref) = &restore.source_ref else { return Ok(None) };
-        let unknown = || JobsError::BadRequest {
-            message: "source_ref must be what POST /api/restores/uploads answered for an upload that is kept"
-                .to_owned(),
-        };
-        let key = sources::upload_key(self.objects(), tenant, source_ref).ok_or_else(unknown)?;
-        match self.store().control.upload_get(tenant, &key) {
-            Ok(upload) => Ok(Some(upload.object_key)),
-            Err(StoreError::NotFound { .. }) => Err(unknown()),
-            Err(error) => Err(error.into()),
+        let key = sources::upload_key(self.objects(), tenant, source_ref);
+        match key.filter(|key| kept.contains(key)) {
+            Some(key) => Ok(Some(key)),
+            None => Err(JobsError::BadRequest {
+                message:
+                    "source_ref must be what POST /api/restores/uploads answered for an upload that is kept"
+                        .to_owned(),
+            }),
         }
     }
 }

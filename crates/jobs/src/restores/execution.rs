@@ -2,8 +2,8 @@
 
 use reinstate_describe::{AccessLevel, Caller};
 use reinstate_engine::Strategy;
+use reinstate_store::TenantId;
 use reinstate_store::control::{CancelOutcome, NewRestore, NewRun, RestoreRecord};
-use reinstate_store::{StoreError, TenantId};
 
 use super::caller_to_json;
 use super::options::ImportOptions;
@@ -44,12 +44,13 @@ impl Jobs {
     ) -> Result<String, JobsError> {
         let run = self.new_run(caller)?;
         let now = self.now();
-        let created = self.store().control.run_create(tenant, restore_id, &run, now, |restore| {
-            let options = ImportOptions::of_restore(restore)?;
-            allow_strategy(caller, options.strategy)?;
-            self.require_source(tenant, restore)?;
-            Ok::<_, JobsError>(options.snapshot(restore))
-        })?;
+        let created =
+            self.store().control.run_create(tenant, restore_id, &run, now, |restore, source_kept| {
+                let options = ImportOptions::of_restore(restore)?;
+                allow_strategy(caller, options.strategy)?;
+                require_source(restore, source_kept)?;
+                Ok::<_, JobsError>(options.snapshot(restore))
+            })?;
         self.wake();
         Ok(created.id)
     }
@@ -116,20 +117,6 @@ impl Jobs {
         }
     }
 
-    /// Within the transaction that queues the run: from then on the janitor leaves the upload alone.
-    fn require_source(&self, tenant: &TenantId, restore: &RestoreRecord) -> Result<(), JobsError> {
-        let conflict = |what: &str| {
-            let message = format!("Restore '{}' {what}; upload one and set source_ref", restore.id);
-            JobsError::Conflict { message }
-        };
-        let Some(key) = &restore.source_ref else { return Err(conflict("names no archive")) };
-        match self.store().control.upload_get(tenant, key) {
-            Ok(_) => Ok(()),
-            Err(StoreError::NotFound { .. }) => Err(conflict("names an archive that is no longer kept")),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     fn new_run(&self, caller: &Caller) -> Result<NewRun, JobsError> {
         allow_running(caller)?;
         Ok(NewRun {
@@ -154,6 +141,16 @@ impl Jobs {
             created_by: caller.user_id.clone(),
         }
     }
+}
+
+fn require_source(restore: &RestoreRecord, is_kept: bool) -> Result<(), JobsError> {
+    let what = match &restore.source_ref {
+        None => "names no archive",
+        Some(_) if !is_kept => "names an archive that is no longer kept",
+        Some(_) => return Ok(()),
+    };
+    let message = format!("Restore '{}' {what}; upload one and set source_ref", restore.id);
+    Err(JobsError::Conflict { message })
 }
 
 fn allow_running(caller: &Caller) -> Result<(), JobsError> {

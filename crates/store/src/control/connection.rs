@@ -1,4 +1,4 @@
-//! The control plane's connections: many that read, one that writes.
+//! The control plane's connections: many that read, a few that read for workers, one that writes.
 //!
 //! SQLite has one writer a file. Queueing for one connection inside the process is fair and quick, where
 //! several connections would poll for the file's lock.
@@ -22,10 +22,15 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/contr
 /// How long a caller waits for a connection beyond the database's own wait for its lock.
 const CHECKOUT_MARGIN_MS: u64 = 1_000;
 
-/// The two pools of one control file.
+/// Connections on which workers look for runs and watch over them. Each look takes a moment; two never make them
+/// wait, however long the lists are that tenants read on the other connections.
+const WORKER_POOL_SIZE: u32 = 2;
+
+/// The pools of one control file.
 #[derive(Debug)]
 pub(super) struct Connections {
     readers: Pool,
+    worker_readers: Pool,
     writer: Pool,
 }
 
@@ -40,13 +45,19 @@ impl Connections {
         pool::get(&writer)?.run_pending_migrations(MIGRATIONS).map_err(|error| {
             StoreError::failed("bringing the control database up to date", error.to_string())
         })?;
-        let readers = pool::open(path, settings.control_pool_size, settings.busy_timeout_ms, threads)?;
-        Ok(Self { readers, writer })
+        let open = |size| pool::open(path, size, settings.busy_timeout_ms, threads);
+        let (readers, worker_readers) = (open(settings.control_pool_size)?, open(WORKER_POOL_SIZE)?);
+        Ok(Self { readers, worker_readers, writer })
     }
 
     /// A connection to read with.
     pub(super) fn reader(&self) -> Result<PooledConnection, StoreError> {
         pool::get(&self.readers)
+    }
+
+    /// A connection for a worker's look at the queue or at its run, which tenants' lists cannot take up.
+    pub(super) fn worker_reader(&self) -> Result<PooledConnection, StoreError> {
+        pool::get(&self.worker_readers)
     }
 
     /// Does `work` in one transaction that holds the write lock from its start.
@@ -57,10 +68,12 @@ impl Connections {
         pool::get(&self.writer)?.immediate_transaction(work)
     }
 
-    /// Connections open and idle, readers and writer together.
+    /// Connections open and idle, all pools together.
     pub(super) fn state(&self) -> (u32, u32) {
-        let (readers, writer) = (self.readers.state(), self.writer.state());
-        (readers.connections + writer.connections, readers.idle_connections + writer.idle_connections)
+        let pools = [&self.readers, &self.worker_readers, &self.writer].map(Pool::state);
+        pools
+            .iter()
+            .fold((0, 0), |(open, idle), pool| (open + pool.connections, idle + pool.idle_connections))
     }
 }
 

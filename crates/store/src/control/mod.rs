@@ -1,6 +1,6 @@
 //! The control plane: what must be visible while a restore is under way, and outlive its rollback.
 //!
-//! Tenants, restore configurations, runs, logs and uploads, in static tables of one file. The table of runs is
+//! Restore configurations, runs, logs and uploads, in static tables of one file. The table of runs is
 //! the queue as well: [`ControlPlane::run_claim`] hands a run to one worker at a time under a lease and a
 //! fencing number that grows with each claim; whatever a worker writes names its number, so that one who lost
 //! the run can change nothing any more.
@@ -16,7 +16,6 @@ mod run;
 mod schema;
 mod status;
 mod system_model;
-mod tenant;
 #[cfg(test)]
 mod tests;
 mod upload;

@@ -84,7 +84,7 @@ impl ControlPlane {
         rules: ClaimRules,
     ) -> Result<Option<ClaimedRun>, StoreError> {
         // Workers ask often and mostly in vain: a look without the write lock spares everybody.
-        if claimable(&mut *self.connections.reader()?, now)?.is_none() {
+        if claimable(&mut *self.connections.worker_reader()?, now)?.is_none() {
             return Ok(None);
         }
         self.connections.write(|connection| {

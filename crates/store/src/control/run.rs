@@ -127,8 +127,9 @@ impl From<&Counters> for CounterColumns {
 impl ControlPlane {
     /// Queues a run of a configuration and notes it in the configuration's statistics.
     ///
-    /// `admit` sees the configuration and may refuse: what it says is handed on. It gives the snapshot that
-    /// the run keeps.
+    /// `admit` sees the configuration, and whether the upload that it names is kept, and may refuse: what it
+    /// says is handed on. It gives the snapshot that the run keeps. From then on the upload is kept as long as
+    /// the run is active. It holds up every writer, and must not ask the control plane for anything.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] where the tenant has no such configuration (or it is softly deleted),
@@ -140,7 +141,7 @@ impl ControlPlane {
         restore_id: &str,
         run: &NewRun,
         now: i64,
-        admit: impl FnOnce(&RestoreRecord) -> Result<Json, E>,
+        admit: impl FnOnce(&RestoreRecord, bool) -> Result<Json, E>,
     ) -> Result<RunRecord, E> {
         let mut refusal = None;
         let created = self.connections.write(|connection| {
@@ -148,7 +149,8 @@ impl ControlPlane {
             if !restore.enabled {
                 return Err(StoreError::Conflict { message: format!("Restore '{restore_id}' is disabled") });
             }
-            let snapshot = admit(&restore).map_err(|error| {
+            let source_kept = !upload::kept(connection, tenant, restore.source_ref.as_slice())?.is_empty();
+            let snapshot = admit(&restore, source_kept).map_err(|error| {
                 refusal = Some(error);
                 restore::not_found(restore_id)
             })?;

@@ -3,13 +3,6 @@
 //! System columns that are the same for every row are left out: only the Data API's query builder reads them.
 
 diesel::table! {
-    tenants (id) {
-        id -> Text,
-        created_at -> BigInt,
-    }
-}
-
-diesel::table! {
     restores (seq) {
         seq -> BigInt,
         id -> Text,
@@ -99,4 +92,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(restores, restore_runs, restore_logs, uploads, tenants);
+diesel::allow_tables_to_appear_in_same_query!(restores, restore_runs, restore_logs, uploads);

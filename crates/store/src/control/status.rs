@@ -9,7 +9,8 @@ use diesel::sql_types::Text;
 /// The state of a run. The last three are ends: a run never leaves them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, FromSqlRow)]
 pub enum RunStatus {
-    /// Made, not yet in the queue.
+    /// Made, not yet in the queue. Part of the API's set of states; runs that are queued as they are made, as all
+    /// are so far, never show it.
     Pending,
     /// Waits for a worker.
     Queued,

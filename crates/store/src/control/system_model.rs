@@ -119,6 +119,27 @@ impl ControlPlane {
         query::get(&mut connection, table.of_tenant(tenant), &table.layout, Some(caller), id, trashed)?
             .ok_or_else(|| StoreError::record_not_found(id))
     }
+
+    /// Records of a model of the platform that belong to the tenant, in the order of `ids`, read at once.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::system_get`], where one of them is missing.
+    pub fn system_get_many(
+        &self,
+        tenant: &TenantId,
+        caller: &Caller,
+        model: &str,
+        ids: &[&str],
+        trashed: Trashed,
+    ) -> Result<Vec<String>, StoreError> {
+        let table = known(model)?;
+        let mut connection = self.connections.reader()?;
+        let (of_tenant, layout) = (table.of_tenant(tenant), &table.layout);
+        let found = query::by_ids(&mut connection, of_tenant, layout, Some(caller), ids, trashed)?;
+        ids.iter()
+            .map(|id| found.get(*id).cloned().ok_or_else(|| StoreError::record_not_found(*id)))
+            .collect()
+    }
 }
 
 /// A static table with the model that it is shown as.

@@ -1,5 +1,7 @@
 //! Files that were sent in. A row makes an object a part of the product.
 
+use std::collections::HashSet;
+
 use diesel::SqliteConnection;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
@@ -9,6 +11,9 @@ use super::schema::{restore_runs, uploads};
 use super::status::RunStatus;
 use crate::error::StoreError;
 use crate::tenant_id::TenantId;
+
+/// Keys asked for in one statement: well below SQLite's 32,766 bound values.
+const KEYS_PER_STATEMENT: usize = 5_000;
 
 /// The active runs that read an upload: part of a query on uploads.
 macro_rules! needed_by_run {
@@ -78,6 +83,25 @@ pub(super) fn insert(
     Ok(())
 }
 
+/// Those of the keys under which the tenant has an upload.
+pub(super) fn kept(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    object_keys: &[String],
+) -> Result<HashSet<String>, StoreError> {
+    let mut found = HashSet::new();
+    for keys in object_keys.chunks(KEYS_PER_STATEMENT) {
+        let of_tenant = uploads::tenant.eq(tenant.as_str());
+        let keys: Vec<String> = uploads::table
+            .filter(of_tenant.and(uploads::object_key.eq_any(keys)))
+            .select(uploads::object_key)
+            .load(connection)
+            .map_err(|error| StoreError::from_diesel("looking uploads up", error))?;
+        found.extend(keys);
+    }
+    Ok(found)
+}
+
 impl ControlPlane {
     /// Keeps an upload; `now` in microseconds.
     ///
@@ -87,18 +111,16 @@ impl ControlPlane {
         self.connections.write(|connection| insert(connection, tenant, upload, now))
     }
 
-    /// The tenant's upload under a key of the object store.
+    /// Those of the keys under which the tenant has an upload.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] where the tenant has none, or where the database fails.
-    pub fn upload_get(&self, tenant: &TenantId, object_key: &str) -> Result<UploadRecord, StoreError> {
-        uploads::table
-            .filter(uploads::tenant.eq(tenant.as_str()).and(uploads::object_key.eq(object_key)))
-            .select(UploadRecord::as_select())
-            .first(&mut self.connections.reader()?)
-            .optional()
-            .map_err(|error| StoreError::from_diesel("looking an upload up", error))?
-            .ok_or_else(|| StoreError::NotFound { what: "upload", id: object_key.to_owned() })
+    /// Where the database fails.
+    pub fn uploads_kept(
+        &self,
+        tenant: &TenantId,
+        object_keys: &[String],
+    ) -> Result<HashSet<String>, StoreError> {
+        kept(&mut *self.connections.reader()?, tenant, object_keys)
     }
 
     /// Every key that is kept, of all tenants: what is not among them is rubbish.

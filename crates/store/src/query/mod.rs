@@ -106,7 +106,8 @@ pub(crate) fn get(
     Ok(rows.first().map(|row| record_text(&columns, row)))
 }
 
-/// Reads the records among `ids` that exist, trashed ones too, by their ids; nobody's access is looked at.
+/// Reads the records among `ids` that exist, by their ids. Rows that `caller` may not read are as if they were not
+/// there; without a caller none is hidden.
 ///
 /// # Errors
 /// Where the database fails.
@@ -114,13 +115,15 @@ pub(crate) fn by_ids(
     connection: &mut SqliteConnection,
     table: TableRef<'_>,
     layout: &Layout,
-    ids: &[String],
+    caller: Option<&Caller>,
+    ids: &[impl AsRef<str>],
+    trashed: Trashed,
 ) -> Result<HashMap<String, String>, StoreError> {
     let columns = selected(layout, None);
     let mut statement = select(&columns, table);
-    let ids = serde_json::Value::from_iter(ids.iter().map(String::as_str)).to_string();
+    let ids = serde_json::Value::from_iter(ids.iter().map(AsRef::as_ref)).to_string();
     statement.sql(" WHERE \"id\" IN (SELECT value FROM json_each(").text(ids).sql("))");
-    push_visible(table, None, Trashed::Include, &mut statement);
+    push_visible(table, caller, trashed, &mut statement);
     let rows =
         statement.rows(connection).map_err(|error| StoreError::from_diesel("reading records", error))?;
     let record = |row: &DynamicRow| Some((row.text(position::ID)?.to_owned(), record_text(&columns, row)));

@@ -200,6 +200,6 @@ fn read_back(
 ) -> Result<Vec<String>, StoreError> {
     let table = table_name(&layout.model().name);
     let table = TableRef { table: &table, only: None };
-    let records: HashMap<_, _> = query::by_ids(connection, table, layout, ids)?;
+    let records: HashMap<_, _> = query::by_ids(connection, table, layout, None, ids, Trashed::Include)?;
     Ok(ids.iter().filter_map(|id| records.get(id).cloned()).collect())
 }

@@ -5,11 +5,6 @@
 -- reads these tables like any model's. What no reader may see (`tenant`, leases, the caller) has no place in
 -- the virtual models. Constant system columns are virtual: they cost no room.
 
-CREATE TABLE tenants (
-    id TEXT NOT NULL PRIMARY KEY,
-    created_at INTEGER NOT NULL
-);
-
 CREATE TABLE restores (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,

@@ -81,7 +81,7 @@ impl Plane {
         run_id: &str,
         now: i64,
     ) -> Result<RunRecord, StoreError> {
-        self.run_create(&tenant(tenant_name), restore_id, &new_run(run_id), now, |_| {
+        self.run_create(&tenant(tenant_name), restore_id, &new_run(run_id), now, |_, _| {
             Ok(json!({"conflict_strategy": "upsert"}))
         })
     }

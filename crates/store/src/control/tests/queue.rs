@@ -232,3 +232,15 @@ fn log_row(id: &str, at: i64) -> LogRow {
         created_at: at,
     }
 }
+
+#[test]
+fn readers_that_take_every_connection_stop_no_worker() {
+    let plane = plane();
+    plane.queue("acme", "run-a", 1);
+    let all: Vec<_> = (0..StoreSettings::new("sqlite://x".parse().unwrap()).control_pool_size)
+        .map(|_| plane.connections.reader().unwrap())
+        .collect();
+    let run = plane.claim(MINUTE).unwrap();
+    assert_eq!(plane.run_state(&run.id, run.fence).unwrap(), RunState::Held);
+    drop(all);
+}
