@@ -129,6 +129,7 @@ impl RecordParser {
         let reader = RowReader {
             plan: &self.plan,
             scratch: &mut self.scratch,
+            arena_end_max: out.mark() + line.len().saturating_mul(4) + ROW_GROWTH_BYTES_MAX,
             arena: out.arena_mut(),
             faults: &mut faults,
         };
@@ -234,11 +235,19 @@ fn syntax_fault(error: &serde_json::Error) -> RecordFault {
     fault(None, FaultCode::JsonInvalid, format!("Not valid JSON at column {}: {what}", error.column()))
 }
 
+/// Faults told of one record: one for each key of a line of megabytes would be more than the line itself.
+const FAULTS_MAX: usize = 100;
+
+/// Bytes that the cells of a record may take beyond four times the length of its line; see the growth of arrays.
+const ROW_GROWTH_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// Reads one object into the row.
 struct RowReader<'a> {
     plan: &'a Plan,
     scratch: &'a mut Scratch,
     arena: &'a mut String,
+    /// The end of the text at which the record takes too much.
+    arena_end_max: usize,
     faults: &'a mut Vec<RecordFault>,
 }
 
@@ -265,6 +274,9 @@ impl<'de> Visitor<'de> for RowReader<'_> {
                 None => return Ok(()),
                 Some(Key::Unknown(key)) => {
                     entries.next_value::<IgnoredAny>()?;
+                    if self.faults.len() >= FAULTS_MAX {
+                        continue;
+                    }
                     let message = format!(
                         "'{}' is neither a field of model '{}' nor a system column",
                         shorten(&key),
@@ -280,7 +292,9 @@ impl<'de> Visitor<'de> for RowReader<'_> {
                     }
                     before = at;
                     let raw: &RawValue = entries.next_value()?;
-                    self.take(at, raw.get());
+                    if self.faults.len() < FAULTS_MAX {
+                        self.take(at, raw.get());
+                    }
                 }
             }
         }
@@ -316,6 +330,12 @@ impl RowReader<'_> {
             }
             _ => {
                 let start = self.arena.len();
+                if start > self.arena_end_max {
+                    let message =
+                        format!("Field '{}' makes the record too large: numbers written out", column.name);
+                    self.faults.push(fault(Some(&column.name), FaultCode::TypeMismatch, message));
+                    return;
+                }
                 match coerce_into(column.column_type, raw, self.arena) {
                     Ok(Coerced::Null) => *cell = Cell::Null,
                     Ok(Coerced::Int(number)) => *cell = Cell::Int(number),

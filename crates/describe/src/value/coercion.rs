@@ -160,6 +160,10 @@ pub(crate) fn text_into(raw: &str, out: &mut String) -> Result<(), ValueFault> {
     Ok(())
 }
 
+/// Bytes that the written form of an array may have beyond four times its length in the request: numbers like
+/// `1e131071` stand for a hundred thousand digits each, and a short list of them must not fill the memory.
+const ARRAY_GROWTH_BYTES_MAX: usize = 1024 * 1024;
+
 /// Appends a JSON array with each element in the JSON form of its base type.
 fn array_into(column_type: ColumnType, raw: &str, out: &mut String) -> Result<(), ValueFault> {
     if raw == "[]" {
@@ -170,7 +174,8 @@ fn array_into(column_type: ColumnType, raw: &str, out: &mut String) -> Result<()
         return Err(ValueFault::mismatch(column_type, raw));
     }
     let mut fault = None;
-    let elements = Elements { column_type, out, fault: &mut fault };
+    let bytes_max = raw.len().saturating_mul(4).saturating_add(ARRAY_GROWTH_BYTES_MAX);
+    let elements = Elements { column_type, out, bytes_max, fault: &mut fault };
     let mut deserializer = serde_json::Deserializer::from_str(raw);
     let outcome = elements.deserialize(&mut deserializer);
     match (fault, outcome) {
@@ -184,6 +189,7 @@ fn array_into(column_type: ColumnType, raw: &str, out: &mut String) -> Result<()
 struct Elements<'a> {
     column_type: ColumnType,
     out: &'a mut String,
+    bytes_max: usize,
     fault: &'a mut Option<ValueFault>,
 }
 
@@ -204,6 +210,7 @@ impl<'de> Visitor<'de> for Elements<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         let mut scratch = String::new();
+        let start = self.out.len();
         self.out.push('[');
         let mut is_first = true;
         while let Some(raw) = elements.next_element::<&RawValue>()? {
@@ -212,6 +219,14 @@ impl<'de> Visitor<'de> for Elements<'_> {
             }
             is_first = false;
             scratch.clear();
+            if self.out.len() - start > self.bytes_max {
+                let message =
+                    format!("has more than {} bytes when its numbers are written out", self.bytes_max);
+                self.fault.get_or_insert(ValueFault::new(message));
+            }
+            if self.fault.is_some() {
+                continue;
+            }
             if let Err(fault) = element_into(self.column_type, raw.get(), &mut scratch, self.out) {
                 self.fault.get_or_insert(fault);
             }

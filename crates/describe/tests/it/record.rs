@@ -299,3 +299,25 @@ proptest! {
         prop_assert_eq!(row_json(&first, 0), row_json(&second, 0));
     }
 }
+
+#[test]
+fn numbers_that_stand_for_megabytes_of_digits_are_a_fault_and_take_no_memory() {
+    let prices = field("prices", FieldType::DecimalArray);
+    let wide = (0..50).map(|n| field(&format!("d{n}"), FieldType::Decimal));
+    let model = wide.fold(Model::new(name("bombs")).with_field(prices), Model::with_field);
+    let mut bench = Bench::new(model, AccessListMode::Keep, IdMode::GenerateWhereAbsent);
+    let list = vec!["1e131071"; 20_000].join(",");
+    let faults = bench.parse(&format!("{{\"id\":\"a\",\"prices\":[{list}]}}")).unwrap_err();
+    assert_eq!(faults[0].code, FaultCode::TypeMismatch);
+    let fields: Vec<_> = (0..50).map(|n| format!("\"d{n}\":1e131071")).collect();
+    let faults = bench.parse(&format!("{{\"id\":\"a\",{}}}", fields.join(","))).unwrap_err();
+    assert!(faults[0].message.contains("too large"), "{}", faults[0].message);
+    assert!(bench.parse("{\"id\":\"a\",\"d0\":1e131071,\"prices\":[1e400]}").is_ok());
+}
+
+#[test]
+fn a_line_of_unknown_keys_alone_tells_no_more_than_a_hundred_faults() {
+    let mut bench = Bench::people();
+    let keys: Vec<_> = (0..5_000).map(|n| format!("\"k{n}\":1")).collect();
+    assert_eq!(bench.parse(&format!("{{{}}}", keys.join(","))).unwrap_err().len(), 100);
+}

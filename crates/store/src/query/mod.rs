@@ -18,6 +18,10 @@ use crate::sqlite::row::DynamicRow;
 use crate::sqlite::statement::Statement;
 use predicate::{push_filter, push_readable_by, push_sort_key};
 
+/// Bytes of records after which a page ends before its limit: an answer is held in memory, and records may be
+/// megabytes each.
+const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// The table to read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableRef<'a> {
@@ -71,9 +75,17 @@ pub(crate) fn list(
     page.sql(" LIMIT ").int(i64::from(query.limit) + 1);
     page.sql(" OFFSET ").int(i64::try_from(query.offset).unwrap_or(i64::MAX));
     let failed = |error| StoreError::from_diesel("listing records", error);
-    let mut rows = page.rows(connection).map_err(failed)?;
-    let has_more = rows.len() > query.limit as usize;
-    rows.truncate(query.limit as usize);
+    let (mut records, mut bytes, mut has_more) = (Vec::new(), 0, false);
+    page.each(connection, |row| {
+        has_more = records.len() >= query.limit as usize || bytes >= PAGE_BYTES_MAX;
+        if !has_more {
+            let record = record_text(&columns, row);
+            bytes += record.len();
+            records.push(record);
+        }
+        !has_more
+    })
+    .map_err(failed)?;
     let total = if query.count {
         let mut count = Statement::once(format!("SELECT count(*) FROM {}", table.table));
         push_conditions(table, layout, caller, query, &mut count)?;
@@ -81,7 +93,6 @@ pub(crate) fn list(
     } else {
         None
     };
-    let records = rows.iter().map(|row| record_text(&columns, row)).collect();
     Ok(RecordPage { records, has_more, total, limit: query.limit, offset: query.offset })
 }
 

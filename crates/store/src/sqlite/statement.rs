@@ -1,5 +1,6 @@
 //! A statement put together at run time: pieces of SQL that we wrote, with places for values between them.
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Text, Untyped};
 use diesel::sqlite::Sqlite;
@@ -71,6 +72,20 @@ impl Statement {
     /// Runs the statement and reads all its rows.
     pub(crate) fn rows(&self, connection: &mut SqliteConnection) -> QueryResult<Vec<DynamicRow>> {
         RunQueryDsl::load(self, connection)
+    }
+
+    /// Runs the statement and hands out its rows one by one, as long as `take` wants more.
+    pub(crate) fn each(
+        &self,
+        connection: &mut SqliteConnection,
+        mut take: impl FnMut(&DynamicRow) -> bool,
+    ) -> QueryResult<()> {
+        for row in RunQueryDsl::load_iter::<DynamicRow, DefaultLoadingMode>(self, connection)? {
+            if !take(&row?) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Runs the statement and reads its only number, 0 where there is none.
