@@ -211,8 +211,13 @@ fn record_fault(fault: RecordFault) -> ValidationError {
     }
 }
 
-/// The text with its first letter in upper case: messages of the inner rooms are parts of sentences.
+/// The text with its first letter in upper case: messages of the inner rooms are parts of sentences. A name like
+/// `source_ref` in front keeps its spelling.
 fn sentence(text: &str) -> String {
+    let first_word = text.split(' ').next().unwrap_or_default();
+    if first_word.contains('_') {
+        return text.to_owned();
+    }
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -8,14 +8,19 @@ use reinstate_archive::{Archive, Limits};
 /// The archives of the repository, and those beside it where there are any.
 fn sample_paths() -> Vec<PathBuf> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    [crate_folder.join("tests/data"), crate_folder.join("../../../shared/archives")]
-        .iter()
-        .flat_map(|folder| [folder.clone(), folder.join("original")])
-        .filter_map(|folder| fs::read_dir(folder).ok())
-        .flatten()
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "zip"))
-        .collect()
+    [
+        "tests/data/original",
+        "../../bin/reinstate/sample",
+        "../../../shared/archives",
+        "../../../shared/archives/original",
+    ]
+    .iter()
+    .map(|folder| crate_folder.join(folder))
+    .filter_map(|folder| fs::read_dir(folder).ok())
+    .flatten()
+    .map(|file| file.unwrap().path())
+    .filter(|path| path.extension().is_some_and(|extension| extension == "zip"))
+    .collect()
 }
 
 #[test]
@@ -36,7 +41,7 @@ fn archives_from_the_field_have_no_fault_and_no_warning() {
 
 #[test]
 fn the_demo_sample_holds_eleven_models_and_15607_records() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/chinook.zip");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bin/reinstate/sample/chinook.zip");
     let mut archive = Archive::open(File::open(path).unwrap(), Limits::default()).unwrap();
     let entries: Vec<_> = archive.data_entries().cloned().collect();
     assert_eq!(entries.len(), 11);

@@ -9,9 +9,11 @@ use reinstate_engine::{LogLevel, MemoryTenant, Strategy};
 use crate::harness::case;
 
 fn archives() -> Vec<(String, Vec<u8>)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../archive/tests/data");
-    let files = ["chinook", "original/alltypes", "original/demo", "original/full-all", "original/testing"];
-    files.map(|file| (file.to_owned(), std::fs::read(format!("{folder}/{file}.zip")).unwrap())).into()
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let original = ["alltypes", "demo", "full-all", "testing"]
+        .map(|name| format!("crates/archive/tests/data/original/{name}.zip"));
+    let files = original.into_iter().chain(["bin/reinstate/sample/chinook.zip".to_owned()]);
+    files.map(|file| (file.clone(), std::fs::read(format!("{root}/{file}")).unwrap())).collect()
 }
 
 /// Records in the archive's files, those of reserved models left out.
@@ -55,6 +57,6 @@ fn every_archive_restores_into_an_empty_tenant_and_again_on_itself() {
             );
         }
         let reserved = first.logs(LogLevel::Warn).iter().filter(|log| log.contains("reserved model")).count();
-        assert_eq!(reserved, if name.ends_with("full-all") { 6 } else { 0 }, "{name}");
+        assert_eq!(reserved, if name.ends_with("full-all.zip") { 6 } else { 0 }, "{name}");
     }
 }

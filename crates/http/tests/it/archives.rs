@@ -10,8 +10,9 @@ use reinstate_describe::system::is_reserved_model;
 use crate::harness::{Session, TestServer};
 
 fn samples() -> Vec<PathBuf> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../archive/tests/data");
-    let files = [data.clone(), data.join("original")].into_iter().flat_map(|dir| fs::read_dir(dir).unwrap());
+    let folders = ["../archive/tests/data/original", "../../bin/reinstate/sample"];
+    let folders = folders.map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let files = folders.into_iter().flat_map(|folder| fs::read_dir(folder).unwrap());
     files
         .map(|file| file.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "zip"))

@@ -52,7 +52,7 @@ pub(crate) fn prepare(
          PRAGMA synchronous = NORMAL;
          PRAGMA foreign_keys = OFF;
          PRAGMA trusted_schema = OFF;
-         PRAGMA temp_store = MEMORY;
+         PRAGMA temp_store = FILE;
          PRAGMA cache_size = -{cache_kib};"
     ))?;
     // diesel hands the right side over first.
