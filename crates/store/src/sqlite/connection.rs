@@ -19,7 +19,7 @@ pub(crate) const CACHE_KIB: u32 = 1_024;
 
 /// Page cache of a restore's connection, in KiB: inner pages and indexes stay in memory, and the process
 /// stays below its 64 MiB.
-pub(crate) const RESTORE_CACHE_KIB: u32 = 32 * 1_024;
+pub(crate) const RESTORE_CACHE_KIB: u32 = 24 * 1_024;
 
 /// What a write-ahead log is cut back to once its content is in the database: a large restore must not leave
 /// its size behind.
