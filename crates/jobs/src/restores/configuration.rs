@@ -55,7 +55,7 @@ impl Jobs {
     /// object with the keys to change; its id comes beside it (from the path) or in it. Blocks.
     ///
     /// # Errors
-    /// As [`Jobs::restores_create`]; [`StoreError::NotFound`] where one is missing.
+    /// As [`Jobs::restores_create`]; [`StoreError::NotFound`](reinstate_store::StoreError::NotFound) where one is missing.
     pub fn restores_update(
         &self,
         tenant: &TenantId,
@@ -99,8 +99,8 @@ impl Jobs {
     /// runs and logs stay. Blocks.
     ///
     /// # Errors
-    /// [`JobsError::Forbidden`] below level `full`; [`StoreError::NotFound`] where one is missing,
-    /// [`StoreError::Conflict`] while one has an active run.
+    /// [`JobsError::Forbidden`] below level `full`; [`StoreError::NotFound`](reinstate_store::StoreError::NotFound) where one is missing,
+    /// [`StoreError::Conflict`](reinstate_store::StoreError::Conflict) while one has an active run.
     pub fn restores_delete(
         &self,
         tenant: &TenantId,
