@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::error::ProgramError;
 use crate::table::{self, grouped};
 
-/// Records asked for at once; the server gives no more in one list.
+/// Log lines asked for at once; the server gives no more in one list.
 const LOG_LINES_MAX: u64 = 10_000;
 /// Warnings printed to a person; `--json` has all of them.
 const WARNINGS_SHOWN_MAX: usize = 20;
@@ -112,15 +112,24 @@ impl RunReport {
     }
 }
 
-/// The lines of a level that are not about single records.
+/// The lines of a level that are not about single records, page by page.
 async fn logs(client: &Client, run_id: &str, level: &str) -> Result<Vec<LogRecord>, ClientError> {
-    let query = [
-        ("filter[where][run_id]", run_id.to_owned()),
-        ("filter[where][level]", level.to_owned()),
-        ("filter[where][record_id][$null]", "true".to_owned()),
-        ("filter[limit]", LOG_LINES_MAX.to_string()),
-    ];
-    Ok(client.list("restore_logs", &query).await?.records)
+    let mut found = Vec::new();
+    loop {
+        let query = [
+            ("filter[where][run_id]", run_id.to_owned()),
+            ("filter[where][level]", level.to_owned()),
+            ("filter[where][record_id][$null]", "true".to_owned()),
+            ("filter[limit]", LOG_LINES_MAX.to_string()),
+            ("filter[offset]", found.len().to_string()),
+        ];
+        let listed = client.list::<LogRecord>("restore_logs", &query).await?;
+        let is_last = listed.records.is_empty() || !listed.page.is_some_and(|page| page.has_more);
+        found.extend(listed.records);
+        if is_last {
+            return Ok(found);
+        }
+    }
 }
 
 /// Adds up the counts that the log names for each model.
