@@ -13,6 +13,8 @@ use crate::system::{SYSTEM_COLUMNS, position};
 pub enum Dialect {
     /// SQLite 3
     Sqlite,
+    /// PostgreSQL 13 and newer
+    Postgres,
 }
 
 /// The column of rows' internal number, in the order of insertion.
@@ -32,6 +34,7 @@ const SQLITE_TAKEN_PREFIXES: [&str; 5] = ["sqlite_", "json", "pragma_", "dbstat"
 #[must_use]
 pub fn table_name(dialect: Dialect, model: &Name) -> String {
     let is_taken = |dialect: Dialect| match dialect {
+        Dialect::Postgres => false,
         Dialect::Sqlite => SQLITE_TAKEN_PREFIXES.iter().any(|prefix| model.folded().starts_with(prefix)),
     };
     if is_taken(dialect) { format!("\"${model}\"") } else { quote(model) }
@@ -41,6 +44,7 @@ pub fn table_name(dialect: Dialect, model: &Name) -> String {
 #[must_use]
 pub const fn column_type_name(dialect: Dialect, column_type: ColumnType) -> &'static str {
     match dialect {
+        Dialect::Postgres => "text",
         Dialect::Sqlite => match (column_type.base, column_type.array) {
             (BaseType::Integer | BaseType::Boolean | BaseType::Timestamp | BaseType::Date, false) => {
                 "INTEGER"
@@ -107,7 +111,7 @@ pub fn create_index(dialect: Dialect, model: &Name, field: &Field) -> Option<Str
 #[must_use]
 pub fn drop_indexes(dialect: Dialect, model: &Name, field: &Name) -> Vec<String> {
     match dialect {
-        Dialect::Sqlite => [unique_index_name(model, field), index_name(model, field)]
+        Dialect::Postgres | Dialect::Sqlite => [unique_index_name(model, field), index_name(model, field)]
             .map(|index| format!("DROP INDEX IF EXISTS {index}"))
             .into(),
     }

@@ -10,10 +10,10 @@ use std::thread;
 use reinstate_archive::Archive;
 use reinstate_engine::{
     Cancellation, Counters, Environment, FailureKind, Gate, RestoreError, RestoreFailure, RestoreRequest,
-    Stop, TargetError, restore,
+    Stop, Target, TargetError, restore,
 };
 use reinstate_store::control::{ClaimedRun, RunRecord};
-use reinstate_store::{RunToken, SqliteTarget, StoreError, Tenant, TenantId};
+use reinstate_store::{RunToken, StoreError, Tenant, TenantId};
 
 use crate::error::JobsError;
 use crate::jobs::Inner;
@@ -142,7 +142,7 @@ fn attempt(
         cancellation,
         gate,
     };
-    match restore(archive, &request, Box::new(target), environment) {
+    match restore(archive, &request, target, environment) {
         Ok(counters) => Outcome::Completed(counters),
         Err(failure) => of_failure(failure, gate),
     }
@@ -153,7 +153,7 @@ fn open_target(
     tenant: &Tenant,
     run: &RunRecord,
     cancellation: &Cancellation,
-) -> Result<SqliteTarget, Outcome> {
+) -> Result<Box<dyn Target>, Outcome> {
     let token = RunToken { run_id: &run.id, fence: run.fence };
     tenant.target(token, cancellation).map_err(|error| match error {
         TargetError::AlreadyApplied => Outcome::AlreadyApplied,

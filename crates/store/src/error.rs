@@ -1,8 +1,10 @@
 //! What can go wrong in the store, named by what failed.
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::result::Error as DieselError;
 use reinstate_describe::definition::DefinitionFault;
 use reinstate_describe::{FilterFault, RecordFault};
+
+use crate::database::failure::FailureKind;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +60,7 @@ pub enum StoreError {
     /// A list query that does not fit its model.
     #[error(transparent)]
     Filter(#[from] FilterFault),
-    /// Another writer holds the data, or every connection is busy; trying again later can help.
+    /// Another writer holds the data, every connection is busy, or the server is away; trying again later can help.
     #[error("the database is busy: {message}")]
     Unavailable {
         /// What the database said.
@@ -80,25 +82,21 @@ pub enum StoreError {
 #[error("{0}")]
 pub struct DatabaseFailure(pub String);
 
-/// What the words of SQLite mean to us; diesel hands on no code for them.
-const BUSY_WORDS: [&str; 4] =
-    ["database is locked", "database table is locked", "database schema is locked", "locking protocol"];
-
 impl StoreError {
     /// A failure of the database that no later try will mend.
     pub fn failed(doing: &'static str, message: impl Into<String>) -> Self {
         Self::Database { doing, source: DatabaseFailure(message.into()) }
     }
 
-    /// Sorts a failure of diesel's: a lock that did not come free becomes [`StoreError::Unavailable`], a unique
-    /// violation that nobody foresaw [`StoreError::Conflict`], all else [`StoreError::Database`].
+    /// Sorts a failure of diesel's: what passes by itself becomes [`StoreError::Unavailable`], a unique violation
+    /// that nobody foresaw [`StoreError::Conflict`], all else [`StoreError::Database`].
     pub fn from_diesel(doing: &'static str, error: DieselError) -> Self {
-        match error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
+        match (FailureKind::of(&error), error) {
+            (FailureKind::Unique, DieselError::DatabaseError(_, info)) => {
                 Self::Conflict { message: format!("the value is there already ({})", info.message()) }
             }
-            error if is_busy(&error) => Self::Unavailable { message: error.to_string() },
-            error => Self::failed(doing, error.to_string()),
+            (kind, error) if kind.passes() => Self::Unavailable { message: error.to_string() },
+            (_, error) => Self::failed(doing, error.to_string()),
         }
     }
 
@@ -111,16 +109,7 @@ impl StoreError {
 
 /// Whether the database did not get a lock in time.
 pub(crate) fn is_busy(error: &DieselError) -> bool {
-    match error {
-        DieselError::DatabaseError(_, info) => is_busy_message(info.message()),
-        DieselError::RollbackErrorOnCommit { commit_error, .. } => is_busy(commit_error),
-        _ => false,
-    }
-}
-
-/// Whether a message of SQLite's says that a lock was not to be had.
-pub(crate) fn is_busy_message(message: &str) -> bool {
-    BUSY_WORDS.iter().any(|words| message.contains(words))
+    FailureKind::of(error) == FailureKind::Busy
 }
 
 /// Where diesel itself ends a transaction, its failures have no better name than this.

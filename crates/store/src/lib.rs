@@ -1,14 +1,18 @@
 //! Where everything is kept: the control plane and the tenants' data. The only crate that knows SQL.
 //!
-//! Two planes, two kinds of files: `DIR/control.db` holds restores, runs and logs and stays readable and
-//! writable while a restore holds a tenant's file; `DIR/tenants/TENANT.db` holds one tenant's models and
-//! records. Every call blocks: callers on an async runtime move it to a blocking thread.
+//! Two planes. On SQLite they are two kinds of files: `DIR/control.db` holds restores, runs and logs and stays
+//! readable and writable while a restore holds a tenant's file; `DIR/tenants/TENANT.db` holds one tenant's models
+//! and records. On PostgreSQL they are schemas of one database: `reinstate`, and one a tenant. Every call blocks: callers on an async runtime move it to a blocking thread.
 
 pub mod control;
+pub(crate) mod database;
 pub mod error;
+pub(crate) mod postgres;
 pub mod query;
+pub(crate) mod row;
 pub mod settings;
 pub(crate) mod sqlite;
+pub(crate) mod statement;
 pub mod tenant;
 pub mod tenant_id;
 
@@ -17,9 +21,12 @@ use std::path::Path;
 pub use control::ControlPlane;
 pub use error::StoreError;
 pub use query::RecordPage;
-pub use settings::{DatabaseUrl, DatabaseUrlError, StoreSettings};
-pub use tenant::{RunToken, SqliteTarget, Tenant, Tenants};
+pub use settings::{DatabaseUrl, DatabaseUrlError, PostgresAddress, StoreSettings};
+pub use tenant::{RunToken, Tenant, Tenants};
 pub use tenant_id::{TenantId, TenantIdError};
+
+use database::pool::{self, Place};
+use tenant::Homes;
 
 /// Both planes; cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,12 +44,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`] where a folder cannot be made or a file cannot be opened.
     pub fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
-        let DatabaseUrl::Sqlite { dir } = &settings.url;
-        let tenants_dir = dir.join("tenants");
-        make_dir(&tenants_dir)?;
-        let threads = sqlite::pool::threads();
-        let control = ControlPlane::open(&dir.join("control.db"), settings, &threads)?;
-        let tenants = Tenants::new(tenants_dir, settings, threads);
+        let threads = pool::threads();
+        let (control, tenants) = match &settings.url {
+            DatabaseUrl::Sqlite { dir } => {
+                let tenants_dir = dir.join("tenants");
+                make_dir(&tenants_dir)?;
+                let (path, busy_timeout_ms) = (dir.join("control.db"), settings.busy_timeout_ms);
+                (Place::File { path, busy_timeout_ms, durable: false }, Homes::Files(tenants_dir))
+            }
+            DatabaseUrl::Postgres(address) => {
+                let place = Place::Server(address.clone());
+                let pool =
+                    pool::open(place.clone(), settings.tenant_pool_size, settings.busy_timeout_ms, &threads);
+                (place, Homes::Schemas { address: address.clone(), pool })
+            }
+        };
+        let control = ControlPlane::open(control, settings, &threads)?;
+        let tenants = Tenants::new(tenants, settings, threads);
         Ok(Self { control, tenants })
     }
 

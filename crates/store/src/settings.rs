@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use crate::postgres::connection::PostgresAddress;
+
 /// Which database, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -11,13 +13,15 @@ pub enum DatabaseUrl {
         /// The folder; made where it is missing.
         dir: PathBuf,
     },
+    /// `postgres://…`: one database with a schema for the control plane and one a tenant.
+    Postgres(PostgresAddress),
 }
 
 /// Why a text is no [`DatabaseUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
     /// The text has no scheme, or one that no backend answers to.
-    #[error("the database URL must begin with sqlite://, followed by a folder")]
+    #[error("the database URL must begin with sqlite://, followed by a folder, or with postgres://")]
     Scheme,
     /// The scheme stands alone.
     #[error("the database URL names no folder after sqlite://")]
@@ -28,6 +32,9 @@ impl FromStr for DatabaseUrl {
     type Err = DatabaseUrlError;
 
     fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(PostgresAddress::new(text)));
+        }
         match text.strip_prefix("sqlite://") {
             None => Err(DatabaseUrlError::Scheme),
             Some("") => Err(DatabaseUrlError::Empty),

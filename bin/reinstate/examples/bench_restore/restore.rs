@@ -65,7 +65,7 @@ pub(crate) fn measure(archive: &Path, folder: &Path, records: u64) -> Result<Mea
         gate: &mut OpenGate,
     };
     let archive = Archive::open(BufReader::new(File::open(archive)?), Limits::default())?;
-    let counters = restore(archive, &request, Box::new(target), environment)
+    let counters = restore(archive, &request, target, environment)
         .map_err(|failure| format!("{}: {}", failure.error, failure.error.detail()))?;
     let seconds = started.elapsed().as_secs_f64();
     if counters.records_imported != records {

@@ -3,17 +3,19 @@
 //! A worker names the fencing number of its claim; where the run has a newer one, or the worker let go of it,
 //! nothing is written.
 
-use diesel::SqliteConnection;
 use diesel::prelude::*;
 use reinstate_engine::Counters;
 use serde_json::Value as Json;
 
 use super::ControlPlane;
+use super::json_text::json_text;
 use super::log::{self, LogRow};
 use super::queue::{MICROS_PER_MS, lease_end};
 use super::run::{CounterColumns, RunRecord};
 use super::schema::{restore_runs, restores};
 use super::status::RunStatus;
+use crate::database::Database;
+use crate::database::sql_types::Micros;
 use crate::error::StoreError;
 use crate::tenant_id::TenantId;
 
@@ -96,8 +98,8 @@ impl ControlPlane {
                 .filter(restore_runs::id.eq(run_id).and(restore_runs::fence.eq(fence)))
                 .filter(restore_runs::lease_owner.is_not_null())
                 // A cancelled run whose lease ended may have made room for the next one.
-                .filter(is_running.or(restore_runs::lease_expires_at.gt(now).assume_not_null()))
-                .set(restore_runs::lease_expires_at.eq(lease_end(now, lease_ms)))
+                .filter(is_running.or(restore_runs::lease_expires_at.gt(Micros(now)).assume_not_null()))
+                .set(restore_runs::lease_expires_at.eq(Micros(lease_end(now, lease_ms))))
                 .returning(restore_runs::status)
                 .get_result::<RunStatus>(connection)
                 .optional()
@@ -209,7 +211,7 @@ impl ControlPlane {
                 .filter(restore_runs::id.eq(run_id).and(restore_runs::fence.eq(fence)))
                 .filter(restore_runs::status.eq(RunStatus::Running.as_str()))
                 .filter(restore_runs::lease_owner.is_not_null())
-                .set((restore_runs::committing.eq(committing), restore_runs::updated_at.eq(now)))
+                .set((restore_runs::committing.eq(committing), restore_runs::updated_at.eq(Micros(now))))
                 .execute(connection)
                 .map(|rows| rows > 0)
                 .map_err(|error| StoreError::from_diesel("asking leave to commit", error))
@@ -226,11 +228,7 @@ fn state(status: Option<RunStatus>) -> RunState {
 }
 
 /// The run, where the worker with this fencing number still has it.
-fn held(
-    connection: &mut SqliteConnection,
-    run_id: &str,
-    fence: i64,
-) -> Result<Option<RunRecord>, StoreError> {
+fn held(connection: &mut Database, run_id: &str, fence: i64) -> Result<Option<RunRecord>, StoreError> {
     restore_runs::table
         .filter(restore_runs::id.eq(run_id).and(restore_runs::fence.eq(fence)))
         .filter(restore_runs::lease_owner.is_not_null())
@@ -241,7 +239,7 @@ fn held(
 }
 
 fn write_progress(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     run: &RunRecord,
     progress: &RunProgress,
     now: i64,
@@ -249,21 +247,16 @@ fn write_progress(
     diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
         .set((
             restore_runs::progress.eq(run.progress.max(i32::from(progress.percent))),
-            restore_runs::progress_detail.eq(progress.detail.to_string()),
+            restore_runs::progress_detail.eq(json_text(&progress.detail)),
             CounterColumns::from(&progress.counters),
-            restore_runs::updated_at.eq(now),
+            restore_runs::updated_at.eq(Micros(now)),
         ))
         .execute(connection)
         .map(|_| ())
         .map_err(|error| StoreError::from_diesel("noting progress", error))
 }
 
-fn end(
-    connection: &mut SqliteConnection,
-    run: &RunRecord,
-    finish: &Finish,
-    now: i64,
-) -> Result<(), StoreError> {
+fn end(connection: &mut Database, run: &RunRecord, finish: &Finish, now: i64) -> Result<(), StoreError> {
     if let Some(progress) = &finish.progress {
         write_progress(connection, run, progress, now)?;
     }
@@ -276,12 +269,12 @@ fn end(
         .set((
             restore_runs::status.eq(finish.status.as_str()),
             restore_runs::progress.eq(percent),
-            restore_runs::completed_at.eq(now),
+            restore_runs::completed_at.eq(Micros(now)),
             restore_runs::duration_ms.eq(now.saturating_sub(started_at).max(0) / MICROS_PER_MS),
             CounterColumns::from(&finish.counters),
             restore_runs::error.eq(&finish.error),
             restore_runs::error_detail.eq(&finish.error_detail),
-            restore_runs::updated_at.eq(now),
+            restore_runs::updated_at.eq(Micros(now)),
         ))
         .execute(connection)
         .map(|_| ())
@@ -289,11 +282,7 @@ fn end(
 }
 
 /// Notes an end in the statistics of the run's configuration, where that still exists.
-fn count_end(
-    connection: &mut SqliteConnection,
-    run: &RunRecord,
-    status: RunStatus,
-) -> Result<(), StoreError> {
+fn count_end(connection: &mut Database, run: &RunRecord, status: RunStatus) -> Result<(), StoreError> {
     let successful = i64::from(status == RunStatus::Completed);
     let failed = i64::from(status == RunStatus::Failed);
     diesel::update(restores::table.filter(restores::id.eq(&run.restore_id)))
@@ -306,11 +295,7 @@ fn count_end(
         .map_err(|error| StoreError::from_diesel("noting a run on its restore", error))
 }
 
-fn note_counters(
-    connection: &mut SqliteConnection,
-    run: &RunRecord,
-    counters: &Counters,
-) -> Result<(), StoreError> {
+fn note_counters(connection: &mut Database, run: &RunRecord, counters: &Counters) -> Result<(), StoreError> {
     diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
         .set(CounterColumns::from(counters))
         .execute(connection)
@@ -318,16 +303,19 @@ fn note_counters(
         .map_err(|error| StoreError::from_diesel("noting how far a run got", error))
 }
 
-fn release(connection: &mut SqliteConnection, run: &RunRecord) -> Result<(), StoreError> {
+fn release(connection: &mut Database, run: &RunRecord) -> Result<(), StoreError> {
     diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
-        .set((restore_runs::lease_owner.eq(None::<String>), restore_runs::lease_expires_at.eq(None::<i64>)))
+        .set((
+            restore_runs::lease_owner.eq(None::<String>),
+            restore_runs::lease_expires_at.eq(None::<Micros>),
+        ))
         .execute(connection)
         .map(|_| ())
         .map_err(|error| StoreError::from_diesel("letting go of a run", error))
 }
 
 fn put_back(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     run: &RunRecord,
     requeue: Requeue,
     now: i64,
@@ -337,8 +325,8 @@ fn put_back(
             restore_runs::status.eq(RunStatus::Queued.as_str()),
             restore_runs::attempt.eq((run.attempt - 1).max(0)),
             restore_runs::committing.eq(run.committing && !requeue.nothing_applied),
-            restore_runs::not_before.eq(requeue.not_before),
-            restore_runs::updated_at.eq(now),
+            restore_runs::not_before.eq(Micros(requeue.not_before)),
+            restore_runs::updated_at.eq(Micros(now)),
         ))
         .execute(connection)
         .map(|_| ())

@@ -1,57 +1,62 @@
-//! JSON kept as compact text in a column.
+//! Columns that the records show as something else than the database hands out: instants as microseconds, JSON
+//! parsed, lists of texts.
 
 use diesel::backend::Backend;
-use diesel::deserialize::{self, FromSql, FromSqlRow, Queryable};
-use diesel::sql_types::{Nullable, Text};
+use diesel::deserialize::{self, FromSql, Queryable};
+use diesel::sql_types::Nullable;
 use serde_json::Value as Json;
 
-/// A column of JSON text, read back as JSON.
-#[derive(Debug, FromSqlRow)]
-pub struct JsonText(Json);
+use crate::database::sql_types::{Document, Instant, JsonText, Micros, TextArray, TextList};
 
-impl<DB: Backend> FromSql<Text, DB> for JsonText
+/// A column of JSON, parsed.
+#[derive(Debug)]
+pub struct ParsedJson(Json);
+
+impl<DB: Backend> Queryable<Document, DB> for ParsedJson
 where
-    String: FromSql<Text, DB>,
+    JsonText: FromSql<Document, DB>,
 {
-    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        let text = String::from_sql(bytes)?;
-        Ok(Self(serde_json::from_str(&text)?))
+    type Row = JsonText;
+
+    fn build(row: Self::Row) -> deserialize::Result<Self> {
+        Ok(Self(serde_json::from_str(&row.0)?))
     }
 }
 
-impl From<JsonText> for Json {
-    fn from(text: JsonText) -> Self {
-        text.0
+impl From<ParsedJson> for Json {
+    fn from(json: ParsedJson) -> Self {
+        json.0
     }
 }
 
-/// A column of a JSON array of texts.
-#[derive(Debug, FromSqlRow)]
-pub struct TextList(Vec<String>);
+/// A nullable column of JSON, parsed.
+#[derive(Debug)]
+pub struct OptionalJson(Option<Json>);
 
-impl<DB: Backend> FromSql<Text, DB> for TextList
+impl<DB: Backend> Queryable<Nullable<Document>, DB> for OptionalJson
 where
-    String: FromSql<Text, DB>,
+    JsonText: FromSql<Document, DB>,
 {
-    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        let text = String::from_sql(bytes)?;
-        Ok(Self(serde_json::from_str(&text)?))
+    type Row = Option<JsonText>;
+
+    fn build(row: Self::Row) -> deserialize::Result<Self> {
+        Ok(Self(row.map(|text| serde_json::from_str(&text.0)).transpose()?))
     }
 }
 
-impl From<TextList> for Vec<String> {
-    fn from(list: TextList) -> Self {
-        list.0
+impl From<OptionalJson> for Option<Json> {
+    fn from(json: OptionalJson) -> Self {
+        json.0
     }
 }
 
-/// A nullable column of a JSON array of texts.
+/// A nullable column of a list of texts.
 #[derive(Debug)]
 pub struct OptionalTextList(Option<Vec<String>>);
 
-impl<DB: Backend> Queryable<Nullable<Text>, DB> for OptionalTextList
+impl<DB: Backend> Queryable<Nullable<TextArray>, DB> for OptionalTextList
 where
-    String: FromSql<Text, DB>,
+    TextList: FromSql<TextArray, DB>,
 {
     type Row = Option<TextList>;
 
@@ -66,28 +71,33 @@ impl From<OptionalTextList> for Option<Vec<String>> {
     }
 }
 
-/// A nullable column of JSON text.
+/// A nullable column of an instant, in microseconds.
 #[derive(Debug)]
-pub struct OptionalJson(Option<Json>);
+pub struct OptionalMicros(Option<i64>);
 
-impl<DB: Backend> Queryable<Nullable<Text>, DB> for OptionalJson
+impl<DB: Backend> Queryable<Nullable<Instant>, DB> for OptionalMicros
 where
-    String: FromSql<Text, DB>,
+    Micros: FromSql<Instant, DB>,
 {
-    type Row = Option<JsonText>;
+    type Row = Option<Micros>;
 
     fn build(row: Self::Row) -> deserialize::Result<Self> {
-        Ok(Self(row.map(Json::from)))
+        Ok(Self(row.map(i64::from)))
     }
 }
 
-impl From<OptionalJson> for Option<Json> {
-    fn from(json: OptionalJson) -> Self {
-        json.0
+impl From<OptionalMicros> for Option<i64> {
+    fn from(micros: OptionalMicros) -> Self {
+        micros.0
     }
 }
 
-/// The text of a list, as it is kept.
-pub(crate) fn list_text(list: &[String]) -> String {
-    Json::from(list).to_string()
+/// JSON, as it is kept.
+pub(crate) fn json_text(json: &Json) -> JsonText {
+    JsonText(json.to_string())
+}
+
+/// A list, as it is kept.
+pub(crate) fn text_list(list: &[String]) -> TextList {
+    TextList(list.to_vec())
 }

@@ -1,11 +1,13 @@
 //! A run's log, written in batches.
 
-use diesel::SqliteConnection;
 use diesel::prelude::*;
 use reinstate_engine::{LogLevel, LogPhase};
 use serde_json::Value as Json;
 
+use super::json_text::json_text;
 use super::schema::restore_logs;
+use crate::database::Database;
+use crate::database::sql_types::{JsonText, Micros};
 use crate::error::StoreError;
 use crate::tenant_id::TenantId;
 
@@ -44,23 +46,26 @@ struct InsertRow<'a> {
     model_name: Option<&'a str>,
     record_id: Option<&'a str>,
     message: &'a str,
-    detail: Option<String>,
-    created_at: i64,
+    detail: Option<JsonText>,
+    created_at: Micros,
 }
 
 /// Appends lines to a run's log, many a statement.
 pub(super) fn append(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     tenant: &TenantId,
     run_id: &str,
     rows: &[LogRow],
 ) -> Result<(), StoreError> {
     for chunk in rows.chunks(ROWS_PER_STATEMENT) {
         let values: Vec<_> = chunk.iter().map(|row| row.to_insert(tenant, run_id)).collect();
-        diesel::insert_into(restore_logs::table)
-            .values(values)
-            .execute(connection)
-            .map_err(|error| StoreError::from_diesel("writing a run's log", error))?;
+        let insert = diesel::insert_into(restore_logs::table).values(values);
+        // Many rows in one statement are spelled differently by the two.
+        match connection {
+            Database::Sqlite(connection) => insert.execute(connection),
+            Database::Postgres(connection) => insert.execute(connection),
+        }
+        .map_err(|error| StoreError::from_diesel("writing a run's log", error))?;
     }
     Ok(())
 }
@@ -76,8 +81,8 @@ impl LogRow {
             model_name: self.model_name.as_deref(),
             record_id: self.record_id.as_deref(),
             message: &self.message,
-            detail: self.detail.as_ref().map(Json::to_string),
-            created_at: self.created_at,
+            detail: self.detail.as_ref().map(json_text),
+            created_at: Micros(self.created_at),
         }
     }
 }

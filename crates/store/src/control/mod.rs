@@ -20,7 +20,6 @@ mod system_model;
 mod tests;
 mod upload;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use diesel::RunQueryDsl;
@@ -28,9 +27,9 @@ use diesel::RunQueryDsl;
 use commit_wait::Settled;
 use connection::Connections;
 
+use crate::database::pool::{Place, ThreadPool};
 use crate::error::StoreError;
 use crate::settings::StoreSettings;
-use crate::sqlite::ThreadPool;
 
 pub use held_run::{Finish, Requeue, RunProgress, RunState};
 pub use log::LogRow;
@@ -49,16 +48,16 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Opens the control database at `path`, making it where it is missing and bringing it up to date.
+    /// Opens the control database, making it where it is missing and bringing it up to date.
     ///
     /// # Errors
-    /// Where the file cannot be opened or a migration fails.
+    /// Where it cannot be opened or a migration fails.
     pub(crate) fn open(
-        path: &Path,
+        place: Place,
         settings: &StoreSettings,
         threads: &ThreadPool,
     ) -> Result<Self, StoreError> {
-        let connections = Arc::new(Connections::open(path, settings, threads)?);
+        let connections = Arc::new(Connections::open(place, settings, threads)?);
         Ok(Self { connections, settled: Arc::default() })
     }
 

@@ -2,7 +2,6 @@
 //!
 //! Every change is a compare-and-set in one immediate transaction.
 
-use diesel::SqliteConnection;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
@@ -11,6 +10,8 @@ use super::restore;
 use super::run::{RunRecord, active_run};
 use super::schema::restore_runs;
 use super::status::RunStatus;
+use crate::database::Database;
+use crate::database::sql_types::Micros;
 use crate::error::StoreError;
 use crate::tenant_id::TenantId;
 
@@ -127,8 +128,8 @@ impl ControlPlane {
     /// Where the database fails.
     pub fn leases_expire(&self, now: i64) -> Result<usize, StoreError> {
         self.connections.write(|connection| {
-            diesel::update(restore_runs::table.filter(restore_runs::lease_expires_at.gt(now)))
-                .set(restore_runs::lease_expires_at.eq(now))
+            diesel::update(restore_runs::table.filter(restore_runs::lease_expires_at.gt(Micros(now))))
+                .set(restore_runs::lease_expires_at.eq(Micros(now)))
                 .execute(connection)
                 .map_err(|error| StoreError::from_diesel("ending leases", error))
         })
@@ -140,7 +141,7 @@ impl ControlPlane {
     /// Where the database fails.
     pub fn queue_state(&self) -> Result<QueueState, StoreError> {
         let mut connection = self.connections.reader()?;
-        let counted = |connection: &mut SqliteConnection, status: RunStatus| {
+        let counted = |connection: &mut Database, status: RunStatus| {
             restore_runs::table
                 .filter(restore_runs::status.eq(status.as_str()))
                 .count()
@@ -151,8 +152,9 @@ impl ControlPlane {
             .filter(restore_runs::status.eq(RunStatus::Queued.as_str()))
             .order(restore_runs::seq)
             .select(restore_runs::created_at)
-            .first(&mut connection)
+            .first::<Micros>(&mut *connection)
             .optional()
+            .map(|instant| instant.map(i64::from))
             .map_err(|error| StoreError::from_diesel("finding the oldest run", error))?;
         Ok(QueueState {
             queued: counted(&mut connection, RunStatus::Queued)?,
@@ -163,7 +165,7 @@ impl ControlPlane {
 }
 
 /// The first run that a worker may take now.
-fn claimable(connection: &mut SqliteConnection, now: i64) -> Result<Option<RunRecord>, StoreError> {
+fn claimable(connection: &mut Database, now: i64) -> Result<Option<RunRecord>, StoreError> {
     let same_tenant = other_runs.field(restore_runs::tenant).eq(restore_runs::tenant);
     let older_in_line = other_runs.filter(
         same_tenant
@@ -172,10 +174,10 @@ fn claimable(connection: &mut SqliteConnection, now: i64) -> Result<Option<RunRe
     );
     // A run's own live lease counts as well: it is in somebody's hands.
     let in_hands =
-        other_runs.filter(same_tenant.and(other_runs.field(restore_runs::lease_expires_at).gt(now)));
+        other_runs.filter(same_tenant.and(other_runs.field(restore_runs::lease_expires_at).gt(Micros(now))));
     restore_runs::table
         .filter(restore_runs::status.eq_any(RunStatus::IN_LINE))
-        .filter(restore_runs::not_before.le(now))
+        .filter(restore_runs::not_before.le(Micros(now)))
         .filter(not(exists(older_in_line)))
         .filter(not(exists(in_hands)))
         .order(restore_runs::seq)
@@ -186,30 +188,29 @@ fn claimable(connection: &mut SqliteConnection, now: i64) -> Result<Option<RunRe
 }
 
 fn claim(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     run: &RunRecord,
     worker: &str,
     now: i64,
     rules: ClaimRules,
 ) -> Result<ClaimedRun, StoreError> {
     let exhausted = run.attempt >= rules.attempts_max;
-    let run = diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
+    diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
         .set((
             restore_runs::status.eq(RunStatus::Running.as_str()),
             restore_runs::fence.eq(run.fence + 1),
             restore_runs::attempt.eq(if exhausted { run.attempt } else { run.attempt + 1 }),
-            restore_runs::started_at.eq(run.started_at.unwrap_or(now)),
+            restore_runs::started_at.eq(Micros(run.started_at.unwrap_or(now))),
             restore_runs::lease_owner.eq(worker),
-            restore_runs::lease_expires_at.eq(lease_end(now, rules.lease_ms)),
-            restore_runs::updated_at.eq(now),
+            restore_runs::lease_expires_at.eq(Micros(lease_end(now, rules.lease_ms))),
+            restore_runs::updated_at.eq(Micros(now)),
         ))
-        .returning(RunRecord::as_returning())
-        .get_result(connection)
+        .execute(connection)
         .map_err(|error| StoreError::from_diesel("taking a run", error))?;
-    Ok(ClaimedRun { run, exhausted })
+    Ok(ClaimedRun { run: find(connection, &run.id)?, exhausted })
 }
 
-fn find(connection: &mut SqliteConnection, run_id: &str) -> Result<RunRecord, StoreError> {
+pub(super) fn find(connection: &mut Database, run_id: &str) -> Result<RunRecord, StoreError> {
     restore_runs::table
         .filter(restore_runs::id.eq(run_id))
         .select(RunRecord::as_select())
@@ -217,16 +218,16 @@ fn find(connection: &mut SqliteConnection, run_id: &str) -> Result<RunRecord, St
         .map_err(|error| StoreError::from_diesel("reading a run", error))
 }
 
-fn cancel(connection: &mut SqliteConnection, run: &RunRecord, by: &str, now: i64) -> Result<(), StoreError> {
+fn cancel(connection: &mut Database, run: &RunRecord, by: &str, now: i64) -> Result<(), StoreError> {
     let duration_ms = run.started_at.map(|start| now.saturating_sub(start).max(0) / MICROS_PER_MS);
     diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
         .set((
             restore_runs::status.eq(RunStatus::Cancelled.as_str()),
-            restore_runs::completed_at.eq(now),
+            restore_runs::completed_at.eq(Micros(now)),
             restore_runs::duration_ms.eq(duration_ms),
             restore_runs::error.eq("The run was cancelled; nothing was applied"),
             restore_runs::error_detail.eq(format!("Cancelled by user '{by}'")),
-            restore_runs::updated_at.eq(now),
+            restore_runs::updated_at.eq(Micros(now)),
         ))
         .execute(connection)
         .map(|_| ())

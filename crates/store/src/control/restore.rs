@@ -1,12 +1,13 @@
 //! Restore configurations.
 
-use diesel::SqliteConnection;
 use diesel::prelude::*;
 
 use super::ControlPlane;
-use super::json_text::{OptionalTextList, TextList, list_text};
+use super::json_text::{OptionalMicros, OptionalTextList, text_list};
 use super::run::active_run;
 use super::schema::restores;
+use crate::database::Database;
+use crate::database::sql_types::{Micros, TextList};
 use crate::error::StoreError;
 use crate::tenant_id::TenantId;
 
@@ -66,6 +67,7 @@ pub struct RestoreRecord {
     /// The newest run.
     pub last_run_id: Option<String>,
     /// When that run was queued, in microseconds.
+    #[diesel(deserialize_as = OptionalMicros)]
     pub last_run_at: Option<i64>,
     /// Runs queued so far.
     pub total_runs: i64,
@@ -76,16 +78,19 @@ pub struct RestoreRecord {
     /// The user who made it.
     pub created_by: String,
     /// In microseconds.
+    #[diesel(deserialize_as = Micros)]
     pub created_at: i64,
     /// Last change by a user, in microseconds.
+    #[diesel(deserialize_as = Micros)]
     pub updated_at: i64,
     /// When it was deleted softly, in microseconds.
+    #[diesel(deserialize_as = OptionalMicros)]
     pub trashed_at: Option<i64>,
 }
 
 /// Writes a configuration within a transaction.
 pub(super) fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     tenant: &TenantId,
     restore: &NewRestore,
     now: i64,
@@ -96,8 +101,8 @@ pub(super) fn insert(
             restores::tenant.eq(tenant.as_str()),
             settings(restore),
             restores::created_by.eq(&restore.created_by),
-            restores::created_at.eq(now),
-            restores::updated_at.eq(now),
+            restores::created_at.eq(Micros(now)),
+            restores::updated_at.eq(Micros(now)),
         ))
         .execute(connection)
         .map_err(|error| StoreError::from_diesel("creating a restore", error))?;
@@ -113,8 +118,8 @@ struct Settings<'a> {
     source_type: &'a str,
     source_ref: Option<&'a str>,
     conflict_strategy: &'a str,
-    include: String,
-    models: Option<String>,
+    include: TextList,
+    models: Option<TextList>,
     create_models: bool,
     enabled: bool,
 }
@@ -126,8 +131,8 @@ fn settings(restore: &NewRestore) -> Settings<'_> {
         source_type: &restore.source_type,
         source_ref: restore.source_ref.as_deref(),
         conflict_strategy: &restore.conflict_strategy,
-        include: list_text(&restore.include),
-        models: restore.models.as_deref().map(list_text),
+        include: text_list(&restore.include),
+        models: restore.models.as_deref().map(text_list),
         create_models: restore.create_models,
         enabled: restore.enabled,
     }
@@ -135,7 +140,7 @@ fn settings(restore: &NewRestore) -> Settings<'_> {
 
 /// Finds a tenant's configuration, softly deleted ones too.
 pub(super) fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     tenant: &TenantId,
     id: &str,
 ) -> Result<RestoreRecord, StoreError> {
@@ -199,7 +204,7 @@ impl ControlPlane {
                     not_found(id)
                 })?;
                 diesel::update(restores::table.filter(restores::id.eq(&current.id)))
-                    .set((settings(&changed), restores::updated_at.eq(now.max(current.updated_at))))
+                    .set((settings(&changed), restores::updated_at.eq(Micros(now.max(current.updated_at)))))
                     .execute(connection)
                     .map_err(|error| StoreError::from_diesel("changing a restore", error))?;
             }
@@ -234,7 +239,7 @@ pub(super) fn live(restore: RestoreRecord) -> Result<RestoreRecord, StoreError> 
 }
 
 fn delete(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     tenant: &TenantId,
     id: &str,
     permanent: bool,
@@ -252,7 +257,7 @@ fn delete(
         diesel::delete(row).execute(connection)
     } else {
         diesel::update(row)
-            .set((restores::trashed_at.eq(now), restores::updated_at.eq(now)))
+            .set((restores::trashed_at.eq(Micros(now)), restores::updated_at.eq(Micros(now))))
             .execute(connection)
     };
     deleted.map(|_| ()).map_err(|error| StoreError::from_diesel("deleting a restore", error))

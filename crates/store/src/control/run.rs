@@ -1,6 +1,5 @@
 //! Runs: one execution of a restore each.
 
-use diesel::SqliteConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -8,11 +7,14 @@ use reinstate_engine::Counters;
 use serde_json::Value as Json;
 
 use super::ControlPlane;
-use super::json_text::{JsonText, OptionalJson};
+use super::json_text::{OptionalJson, OptionalMicros, ParsedJson, json_text};
+use super::queue;
 use super::restore::{self, NewRestore, RestoreRecord};
 use super::schema::{restore_runs, restores};
 use super::status::RunStatus;
 use super::upload::{self, NewUpload};
+use crate::database::Database;
+use crate::database::sql_types::Micros;
 use crate::error::StoreError;
 use crate::tenant_id::TenantId;
 
@@ -49,8 +51,10 @@ pub struct RunRecord {
     #[diesel(deserialize_as = OptionalJson)]
     pub progress_detail: Option<Json>,
     /// First start, in microseconds.
+    #[diesel(deserialize_as = OptionalMicros)]
     pub started_at: Option<i64>,
     /// End, in microseconds.
+    #[diesel(deserialize_as = OptionalMicros)]
     pub completed_at: Option<i64>,
     /// What it did, or how far it got.
     #[diesel(embed)]
@@ -58,7 +62,7 @@ pub struct RunRecord {
     /// From the first start to the end, in milliseconds.
     pub duration_ms: Option<i64>,
     /// The configuration as it was when the run was queued.
-    #[diesel(deserialize_as = JsonText)]
+    #[diesel(deserialize_as = ParsedJson)]
     pub config_snapshot: Json,
     /// Starts so far that count: the first is 1.
     pub attempt: i32,
@@ -69,7 +73,7 @@ pub struct RunRecord {
     /// The user who asked for it.
     pub executed_by: String,
     /// On whose behalf, for the worker.
-    #[diesel(deserialize_as = JsonText)]
+    #[diesel(deserialize_as = ParsedJson)]
     pub caller: Json,
     /// The object's key, for uploads.
     pub source_ref: Option<String>,
@@ -78,14 +82,18 @@ pub struct RunRecord {
     /// Who works on it.
     pub lease_owner: Option<String>,
     /// Until when that worker may go without a sign of life, in microseconds.
+    #[diesel(deserialize_as = OptionalMicros)]
     pub lease_expires_at: Option<i64>,
     /// The worker was allowed to commit: it is too late to cancel.
     pub committing: bool,
     /// No worker takes it up before this instant, in microseconds.
+    #[diesel(deserialize_as = Micros)]
     pub not_before: i64,
     /// In microseconds.
+    #[diesel(deserialize_as = Micros)]
     pub created_at: i64,
     /// In microseconds.
+    #[diesel(deserialize_as = Micros)]
     pub updated_at: i64,
 }
 
@@ -200,7 +208,7 @@ impl ControlPlane {
 
 /// Puts a run into the queue within a transaction.
 fn enqueue(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     tenant: &TenantId,
     restore: &RestoreRecord,
     run: &NewRun,
@@ -208,40 +216,35 @@ fn enqueue(
     now: i64,
 ) -> Result<RunRecord, StoreError> {
     refuse_second(connection, tenant, &restore.id)?;
-    let queued = diesel::insert_into(restore_runs::table)
+    diesel::insert_into(restore_runs::table)
         .values((
             restore_runs::id.eq(&run.id),
             restore_runs::tenant.eq(tenant.as_str()),
             restore_runs::restore_id.eq(&restore.id),
             restore_runs::restore_name.eq(&restore.name),
             restore_runs::status.eq(RunStatus::Queued.as_str()),
-            restore_runs::config_snapshot.eq(snapshot.to_string()),
+            restore_runs::config_snapshot.eq(json_text(snapshot)),
             restore_runs::executed_by.eq(&run.executed_by),
-            restore_runs::caller.eq(run.caller.to_string()),
+            restore_runs::caller.eq(json_text(&run.caller)),
             restore_runs::source_ref.eq(&restore.source_ref),
-            restore_runs::created_at.eq(now),
-            restore_runs::updated_at.eq(now),
+            restore_runs::created_at.eq(Micros(now)),
+            restore_runs::updated_at.eq(Micros(now)),
         ))
-        .returning(RunRecord::as_returning())
-        .get_result(connection)
+        .execute(connection)
         .map_err(|error| StoreError::from_diesel("queueing a run", error))?;
     diesel::update(restores::table.filter(restores::id.eq(&restore.id)))
         .set((
             restores::last_run_id.eq(&run.id),
-            restores::last_run_at.eq(now),
+            restores::last_run_at.eq(Micros(now)),
             restores::total_runs.eq(restores::total_runs + 1),
         ))
         .execute(connection)
         .map_err(|error| StoreError::from_diesel("noting a run on its restore", error))?;
-    Ok(queued)
+    queue::find(connection, &run.id)
 }
 
 /// The unique index would refuse as well; this says it in words.
-fn refuse_second(
-    connection: &mut SqliteConnection,
-    tenant: &TenantId,
-    restore_id: &str,
-) -> Result<(), StoreError> {
+fn refuse_second(connection: &mut Database, tenant: &TenantId, restore_id: &str) -> Result<(), StoreError> {
     match active_run(connection, tenant, restore_id)? {
         None => Ok(()),
         Some(run_id) => Err(StoreError::Conflict {
@@ -252,7 +255,7 @@ fn refuse_second(
 
 /// The id of a configuration's active run; there is one at most.
 pub(super) fn active_run(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     tenant: &TenantId,
     restore_id: &str,
 ) -> Result<Option<String>, StoreError> {

@@ -3,6 +3,9 @@
 //! System columns that are the same for every row are left out: only the Data API's query builder reads them.
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+    use crate::database::sql_types::{Document, Instant, TextArray};
+
     restores (seq) {
         seq -> BigInt,
         id -> Text,
@@ -12,23 +15,26 @@ diesel::table! {
         source_type -> Text,
         source_ref -> Nullable<Text>,
         conflict_strategy -> Text,
-        include -> Text,
-        models -> Nullable<Text>,
+        include -> TextArray,
+        models -> Nullable<TextArray>,
         create_models -> Bool,
         enabled -> Bool,
         last_run_id -> Nullable<Text>,
-        last_run_at -> Nullable<BigInt>,
+        last_run_at -> Nullable<Instant>,
         total_runs -> BigInt,
         successful_runs -> BigInt,
         failed_runs -> BigInt,
         created_by -> Text,
-        created_at -> BigInt,
-        updated_at -> BigInt,
-        trashed_at -> Nullable<BigInt>,
+        created_at -> Instant,
+        updated_at -> Instant,
+        trashed_at -> Nullable<Instant>,
     }
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+    use crate::database::sql_types::{Document, Instant, TextArray};
+
     restore_runs (seq) {
         seq -> BigInt,
         id -> Text,
@@ -37,9 +43,9 @@ diesel::table! {
         restore_name -> Text,
         status -> Text,
         progress -> Integer,
-        progress_detail -> Nullable<Text>,
-        started_at -> Nullable<BigInt>,
-        completed_at -> Nullable<BigInt>,
+        progress_detail -> Nullable<Document>,
+        started_at -> Nullable<Instant>,
+        completed_at -> Nullable<Instant>,
         records_imported -> BigInt,
         records_updated -> BigInt,
         records_skipped -> BigInt,
@@ -48,24 +54,27 @@ diesel::table! {
         models_created -> BigInt,
         fields_created -> BigInt,
         duration_ms -> Nullable<BigInt>,
-        config_snapshot -> Text,
+        config_snapshot -> Document,
         attempt -> Integer,
         error -> Nullable<Text>,
         error_detail -> Nullable<Text>,
         executed_by -> Text,
-        caller -> Text,
+        caller -> Document,
         source_ref -> Nullable<Text>,
         fence -> BigInt,
         lease_owner -> Nullable<Text>,
-        lease_expires_at -> Nullable<BigInt>,
+        lease_expires_at -> Nullable<Instant>,
         committing -> Bool,
-        not_before -> BigInt,
-        created_at -> BigInt,
-        updated_at -> BigInt,
+        not_before -> Instant,
+        created_at -> Instant,
+        updated_at -> Instant,
     }
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+    use crate::database::sql_types::{Document, Instant, TextArray};
+
     restore_logs (id) {
         id -> Text,
         tenant -> Text,
@@ -75,12 +84,15 @@ diesel::table! {
         model_name -> Nullable<Text>,
         record_id -> Nullable<Text>,
         message -> Text,
-        detail -> Nullable<Text>,
-        created_at -> BigInt,
+        detail -> Nullable<Document>,
+        created_at -> Instant,
     }
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+    use crate::database::sql_types::{Document, Instant, TextArray};
+
     uploads (id) {
         id -> Text,
         tenant -> Text,
@@ -88,7 +100,7 @@ diesel::table! {
         filename -> Text,
         size_bytes -> BigInt,
         created_by -> Text,
-        created_at -> BigInt,
+        created_at -> Instant,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use diesel::SqliteConnection;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use super::ControlPlane;
 use super::schema::{restore_runs, uploads};
 use super::status::RunStatus;
+use crate::database::Database;
+use crate::database::sql_types::Micros;
 use crate::error::StoreError;
 use crate::tenant_id::TenantId;
 
@@ -58,12 +59,13 @@ pub struct UploadRecord {
     /// The user who sent it.
     pub created_by: String,
     /// When, in microseconds.
+    #[diesel(deserialize_as = Micros)]
     pub created_at: i64,
 }
 
 /// Writes an upload's row within a transaction.
 pub(super) fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     tenant: &TenantId,
     upload: &NewUpload,
     now: i64,
@@ -76,7 +78,7 @@ pub(super) fn insert(
             uploads::filename.eq(&upload.filename),
             uploads::size_bytes.eq(i64::try_from(upload.size_bytes).unwrap_or(i64::MAX)),
             uploads::created_by.eq(&upload.created_by),
-            uploads::created_at.eq(now),
+            uploads::created_at.eq(Micros(now)),
         ))
         .execute(connection)
         .map_err(|error| StoreError::from_diesel("keeping an upload", error))?;
@@ -85,7 +87,7 @@ pub(super) fn insert(
 
 /// Those of the keys under which the tenant has an upload.
 pub(super) fn kept(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     tenant: &TenantId,
     object_keys: &[String],
 ) -> Result<HashSet<String>, StoreError> {
@@ -140,7 +142,7 @@ impl ControlPlane {
     /// Where the database fails.
     pub fn upload_list_expired(&self, before: i64, limit: u32) -> Result<Vec<UploadRecord>, StoreError> {
         uploads::table
-            .filter(uploads::created_at.lt(before).and(not(exists(needed_by_run!()))))
+            .filter(uploads::created_at.lt(Micros(before)).and(not(exists(needed_by_run!()))))
             .order((uploads::created_at, uploads::id))
             .limit(i64::from(limit))
             .select(UploadRecord::as_select())

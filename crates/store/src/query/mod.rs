@@ -7,15 +7,15 @@ mod predicate;
 
 use std::collections::HashMap;
 
-use diesel::SqliteConnection;
 use reinstate_describe::ddl::quote;
 use reinstate_describe::record_json::write_record;
 use reinstate_describe::system::position;
 use reinstate_describe::{Caller, Column, Layout, ListQuery, Order, Trashed};
 
+use crate::database::Database;
 use crate::error::StoreError;
-use crate::sqlite::row::DynamicRow;
-use crate::sqlite::statement::Statement;
+use crate::row::DynamicRow;
+use crate::statement::Statement;
 use predicate::{push_filter, push_readable_by, push_sort_key};
 
 /// Bytes of records after which a page ends before its limit: an answer is held in memory, and records may be
@@ -61,7 +61,7 @@ pub struct RecordPage {
 /// # Errors
 /// Where the database fails.
 pub(crate) fn list(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     table: TableRef<'_>,
     layout: &Layout,
     caller: Option<&Caller>,
@@ -101,7 +101,7 @@ pub(crate) fn list(
 /// # Errors
 /// Where the database fails.
 pub(crate) fn get(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     table: TableRef<'_>,
     layout: &Layout,
     caller: Option<&Caller>,
@@ -123,7 +123,7 @@ pub(crate) fn get(
 /// # Errors
 /// Where the database fails.
 pub(crate) fn by_ids(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     table: TableRef<'_>,
     layout: &Layout,
     caller: Option<&Caller>,

@@ -8,7 +8,7 @@ use reinstate_describe::{BaseType, Caller, CellValue, Column, Filter, Layout};
 
 use crate::error::StoreError;
 use crate::sqlite::connection::DECIMAL_COLLATION;
-use crate::sqlite::statement::Statement;
+use crate::statement::Statement;
 use reinstate_describe::ddl::quote;
 
 /// Adds a filter.

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use diesel::SqliteConnection;
 use reinstate_describe::definition::{field_from_catalog, field_to_json, model_from_catalog, model_to_json};
 use reinstate_describe::{Catalog, Field, Layout, Model, Name};
 use serde_json::Value as Json;
 
 use super::tenants::lock;
+use crate::database::Database;
 use crate::error::StoreError;
-use crate::sqlite::statement::Statement;
+use crate::statement::Statement;
 
 /// The definitions of a tenant as one transaction saw them.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(super) struct SnapshotCache(Mutex<Option<Arc<Snapshot>>>);
 impl SnapshotCache {
     /// The definitions as the open transaction sees them. Must come before the transaction changes any:
     /// what a rollback takes back must not stay here.
-    pub(super) fn read(&self, connection: &mut SqliteConnection) -> Result<Arc<Snapshot>, StoreError> {
+    pub(super) fn read(&self, connection: &mut Database) -> Result<Arc<Snapshot>, StoreError> {
         let version = version(connection)?;
         let cached = lock(&self.0).clone();
         if let Some(snapshot) = cached.filter(|snapshot| snapshot.version == version) {
@@ -66,7 +66,7 @@ impl SnapshotCache {
 }
 
 /// Reads every definition.
-pub(super) fn read(connection: &mut SqliteConnection) -> Result<Catalog, StoreError> {
+pub(super) fn read(connection: &mut Database) -> Result<Catalog, StoreError> {
     let models = rows(connection, "SELECT \"name\", \"definition\" FROM \"$models\" ORDER BY \"position\"")?;
     let fields = rows(
         connection,
@@ -88,7 +88,7 @@ pub(super) fn read(connection: &mut SqliteConnection) -> Result<Catalog, StoreEr
 }
 
 /// Adds a model and its fields.
-pub(super) fn model_insert(connection: &mut SqliteConnection, model: &Model) -> Result<(), StoreError> {
+pub(super) fn model_insert(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
     let mut statement = Statement::new(
         "INSERT INTO \"$models\" (\"position\", \"name\", \"definition\") \
          SELECT coalesce(max(\"position\"), 0) + 1, ",
@@ -102,7 +102,7 @@ pub(super) fn model_insert(connection: &mut SqliteConnection, model: &Model) -> 
 }
 
 /// Writes the attributes of a model anew.
-pub(super) fn model_update(connection: &mut SqliteConnection, model: &Model) -> Result<(), StoreError> {
+pub(super) fn model_update(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
     let mut statement = Statement::new("UPDATE \"$models\" SET \"definition\" = ");
     statement.text(model_text(model)).sql(" WHERE \"name\" = ").text(model.name.as_str());
     write(connection, &statement)?;
@@ -110,7 +110,7 @@ pub(super) fn model_update(connection: &mut SqliteConnection, model: &Model) -> 
 }
 
 /// Removes a model and its fields.
-pub(super) fn model_remove(connection: &mut SqliteConnection, model: &Name) -> Result<(), StoreError> {
+pub(super) fn model_remove(connection: &mut Database, model: &Name) -> Result<(), StoreError> {
     for table in ["DELETE FROM \"$fields\" WHERE \"model\" = ", "DELETE FROM \"$models\" WHERE \"name\" = "] {
         write(connection, Statement::new(table).text(model.as_str()))?;
     }
@@ -119,7 +119,7 @@ pub(super) fn model_remove(connection: &mut SqliteConnection, model: &Name) -> R
 
 /// Adds fields behind those that a model has.
 pub(super) fn fields_insert(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     model: &Name,
     fields: &[Field],
 ) -> Result<(), StoreError> {
@@ -130,11 +130,7 @@ pub(super) fn fields_insert(
 }
 
 /// Writes the definition of a field anew.
-pub(super) fn field_update(
-    connection: &mut SqliteConnection,
-    model: &Name,
-    field: &Field,
-) -> Result<(), StoreError> {
+pub(super) fn field_update(connection: &mut Database, model: &Name, field: &Field) -> Result<(), StoreError> {
     let mut statement = Statement::new("UPDATE \"$fields\" SET \"definition\" = ");
     statement.text(field_to_json(field).to_string());
     statement.sql(" WHERE \"model\" = ").text(model.as_str());
@@ -144,11 +140,7 @@ pub(super) fn field_update(
 }
 
 /// Removes a field.
-pub(super) fn field_remove(
-    connection: &mut SqliteConnection,
-    model: &Name,
-    field: &Name,
-) -> Result<(), StoreError> {
+pub(super) fn field_remove(connection: &mut Database, model: &Name, field: &Name) -> Result<(), StoreError> {
     let mut statement = Statement::new("DELETE FROM \"$fields\" WHERE \"model\" = ");
     statement.text(model.as_str()).sql(" AND \"name\" = ").text(field.as_str());
     write(connection, &statement)?;
@@ -156,7 +148,7 @@ pub(super) fn field_remove(
 }
 
 /// How many fields a model has.
-pub(super) fn field_count(connection: &mut SqliteConnection, model: &Name) -> Result<usize, StoreError> {
+pub(super) fn field_count(connection: &mut Database, model: &Name) -> Result<usize, StoreError> {
     let count = Statement::new("SELECT count(*) FROM \"$fields\" WHERE \"model\" = ")
         .text(model.as_str())
         .number(connection)
@@ -164,7 +156,7 @@ pub(super) fn field_count(connection: &mut SqliteConnection, model: &Name) -> Re
     Ok(usize::try_from(count).unwrap_or_default())
 }
 
-fn field_insert(connection: &mut SqliteConnection, model: &Name, field: &Field) -> Result<(), StoreError> {
+fn field_insert(connection: &mut Database, model: &Name, field: &Field) -> Result<(), StoreError> {
     let mut statement = Statement::new(
         "INSERT INTO \"$fields\" (\"position\", \"model\", \"name\", \"definition\") \
          SELECT coalesce(max(\"position\"), 0) + 1, ",
@@ -175,24 +167,24 @@ fn field_insert(connection: &mut SqliteConnection, model: &Name, field: &Field) 
     write(connection, &statement)
 }
 
-fn version(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+fn version(connection: &mut Database) -> Result<i64, StoreError> {
     Statement::new("SELECT \"version\" FROM \"$catalog\"")
         .number(connection)
         .map_err(|error| StoreError::from_diesel("reading the version of the definitions", error))
 }
 
-fn changed(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+fn changed(connection: &mut Database) -> Result<(), StoreError> {
     write(connection, &Statement::new("UPDATE \"$catalog\" SET \"version\" = \"version\" + 1"))
 }
 
-fn write(connection: &mut SqliteConnection, statement: &Statement) -> Result<(), StoreError> {
+fn write(connection: &mut Database, statement: &Statement) -> Result<(), StoreError> {
     statement
         .run(connection)
         .map(drop)
         .map_err(|error| StoreError::from_diesel("writing a definition", error))
 }
 
-fn rows(connection: &mut SqliteConnection, sql: &str) -> Result<Vec<(Name, Json)>, StoreError> {
+fn rows(connection: &mut Database, sql: &str) -> Result<Vec<(Name, Json)>, StoreError> {
     let doing = "reading the definitions";
     let rows = Statement::new(sql).rows(connection).map_err(|error| StoreError::from_diesel(doing, error))?;
     rows.iter()

@@ -1,6 +1,5 @@
 //! The Describe API's storage calls: definitions and their tables change together or not at all.
 
-use diesel::SqliteConnection;
 use reinstate_describe::ddl::quote;
 use reinstate_describe::definition::DefinitionFault;
 use reinstate_describe::system::is_reserved_model;
@@ -8,8 +7,9 @@ use reinstate_describe::{Field, Model, ModelStatus, Name};
 
 use super::catalog::Snapshot;
 use super::{Tenant, catalog, tables};
+use crate::database::Database;
 use crate::error::StoreError;
-use crate::sqlite::statement::Statement;
+use crate::statement::Statement;
 
 impl Tenant {
     /// Creates a model with its table.
@@ -18,7 +18,7 @@ impl Tenant {
     /// [`StoreError::Conflict`] where the name is taken, [`StoreError::DefinitionInvalid`] where it has too many
     /// fields.
     pub fn model_create(&self, model: &Model) -> Result<(), StoreError> {
-        self.write(|connection, snapshot| {
+        self.define(|connection, snapshot| {
             if snapshot.catalog.get(&model.name).is_some() {
                 let message = format!("model '{}' exists already", model.name);
                 return Err(StoreError::Conflict { message });
@@ -37,9 +37,9 @@ impl Tenant {
     pub fn model_update(
         &self,
         model: &str,
-        change: impl FnOnce(&Model) -> Result<Model, Vec<DefinitionFault>>,
+        change: impl Fn(&Model) -> Result<Model, Vec<DefinitionFault>>,
     ) -> Result<Model, StoreError> {
-        self.write(|connection, snapshot| {
+        self.define(|connection, snapshot| {
             let existing = definable(snapshot, model)?;
             let changed = change(existing).map_err(StoreError::DefinitionInvalid)?;
             // The name keeps the spelling under which the table was made.
@@ -55,7 +55,7 @@ impl Tenant {
     /// [`StoreError::ModelNotFound`]; [`StoreError::ModelProtected`] where it is frozen or belongs to the
     /// platform.
     pub fn model_delete(&self, model: &str) -> Result<Model, StoreError> {
-        self.write(|connection, snapshot| {
+        self.define(|connection, snapshot| {
             let existing = definable(snapshot, model)?;
             require_thawed(existing)?;
             tables::model_drop(connection, &existing.name)?;
@@ -72,7 +72,7 @@ impl Tenant {
     /// [`StoreError::DefinitionInvalid`] where one is required without a default while there are records, or
     /// where the table is full.
     pub fn fields_create(&self, model: &str, fields: &[Field]) -> Result<(), StoreError> {
-        self.write(|connection, snapshot| {
+        self.define(|connection, snapshot| {
             let existing = definable(snapshot, model)?;
             let has_records = tables::has_records(connection, &existing.name)?;
             for (place, field) in fields.iter().enumerate() {
@@ -103,7 +103,7 @@ impl Tenant {
         fields: &[&str],
         mut change: impl FnMut(usize, &Field) -> Result<Field, Vec<DefinitionFault>>,
     ) -> Result<Vec<Field>, StoreError> {
-        self.write(|connection, snapshot| {
+        self.define(|connection, snapshot| {
             let model = definable(snapshot, model)?;
             let mut all_changed = Vec::with_capacity(fields.len());
             for (place, name) in fields.iter().enumerate() {
@@ -130,7 +130,7 @@ impl Tenant {
     /// [`StoreError::ModelNotFound`], [`StoreError::FieldNotFound`]; [`StoreError::ModelProtected`] where the
     /// model is frozen or belongs to the platform.
     pub fn field_delete(&self, model: &str, field: &str) -> Result<Field, StoreError> {
-        self.write(|connection, snapshot| {
+        self.define(|connection, snapshot| {
             let model = definable(snapshot, model)?;
             let field = snapshot.field(model, field)?;
             require_thawed(model)?;
@@ -177,7 +177,7 @@ fn require_addable(model: &Model, field: &Field) -> Result<(), StoreError> {
 }
 
 fn field_update(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     model: &Name,
     existing: &Field,
     changed: &Field,
@@ -215,7 +215,7 @@ fn require_same_type(existing: &Field, field: &Field) -> Result<(), StoreError> 
     ))
 }
 
-fn require_values(connection: &mut SqliteConnection, model: &Name, field: &Name) -> Result<(), StoreError> {
+fn require_values(connection: &mut Database, model: &Name, field: &Name) -> Result<(), StoreError> {
     let sql = format!("SELECT count(*) FROM {} WHERE {} IS NULL", tables::table_name(model), quote(field));
     let missing = Statement::once(sql)
         .number(connection)

@@ -4,17 +4,18 @@
 
 use std::fmt::Write as _;
 
-use diesel::{QueryResult, SqliteConnection};
+use diesel::QueryResult;
 use reinstate_describe::CellValue;
 
-use crate::sqlite::row::DynamicRow;
-use crate::sqlite::statement::Statement;
+use crate::database::Database;
+use crate::row::DynamicRow;
+use crate::statement::Statement;
 
 /// Where the migrations keep their own notes, with the time of day in them.
 const MIGRATION_NOTES: &str = "__diesel_schema_migrations";
 
 /// Writes schema and rows: tables by name, rows by their columns from the left, ids first where there are any.
-pub(super) fn dump(connection: &mut SqliteConnection) -> QueryResult<String> {
+pub(super) fn dump(connection: &mut Database) -> QueryResult<String> {
     let mut text = String::new();
     let schema =
         Statement::new("SELECT \"type\", \"name\", \"sql\" FROM sqlite_schema ORDER BY \"type\", \"name\"")
@@ -31,7 +32,7 @@ pub(super) fn dump(connection: &mut SqliteConnection) -> QueryResult<String> {
     Ok(text)
 }
 
-fn push_table(connection: &mut SqliteConnection, name: &str, text: &mut String) -> QueryResult<()> {
+fn push_table(connection: &mut Database, name: &str, text: &mut String) -> QueryResult<()> {
     let mut columns = Statement::new("SELECT \"name\" FROM pragma_table_info(");
     let columns = columns.text(name).sql(") ORDER BY \"name\" <> 'id', \"cid\"").rows(connection)?;
     let columns: Vec<_> = columns.iter().filter_map(|row| row.text(0)).map(quote_any).collect();

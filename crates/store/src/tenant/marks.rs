@@ -1,13 +1,14 @@
 //! The marks of applied runs: a run's transaction leaves one, so that nobody applies it twice.
 
-use diesel::{QueryResult, SqliteConnection};
+use diesel::QueryResult;
 use reinstate_engine::{Counters, RunMark};
 
+use crate::database::Database;
 use crate::error::StoreError;
-use crate::sqlite::statement::Statement;
+use crate::statement::Statement;
 
 /// The mark of a run, where it was applied.
-pub(super) fn read(connection: &mut SqliteConnection, run_id: &str) -> Result<Option<RunMark>, StoreError> {
+pub(super) fn read(connection: &mut Database, run_id: &str) -> Result<Option<RunMark>, StoreError> {
     let doing = "reading the mark of a run";
     let mut statement =
         Statement::new("SELECT \"fence\", \"counters\" FROM \"$applied_runs\" WHERE \"run_id\" = ");
@@ -20,7 +21,7 @@ pub(super) fn read(connection: &mut SqliteConnection, run_id: &str) -> Result<Op
 }
 
 /// Writes the mark of a run; a unique violation says that it is there.
-pub(super) fn insert(connection: &mut SqliteConnection, mark: &RunMark) -> QueryResult<()> {
+pub(super) fn insert(connection: &mut Database, mark: &RunMark) -> QueryResult<()> {
     let RunMark { run_id, fence, counters } = mark;
     let counters = serde_json::to_string(counters)
         .map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;

@@ -1,9 +1,10 @@
-//! The tenant plane: one file a tenant with its catalog, its models' tables and the marks of applied runs.
+//! The tenant plane: one file or schema a tenant with its catalog, its models' tables and the marks of applied runs.
 
 mod access;
 mod catalog;
 mod definitions;
 mod dump;
+mod home;
 mod insert;
 mod marks;
 mod recorder;
@@ -16,15 +17,17 @@ mod writer;
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
 use reinstate_describe::{Catalog, Layout};
-use reinstate_engine::{Cancellation, RunMark, TargetError};
+use reinstate_engine::{Cancellation, RunMark, Target, TargetError};
 
+use crate::database::Database;
 use crate::error::StoreError;
 use crate::sqlite::connection::{self, CACHE_KIB};
 use catalog::Snapshot;
-pub use target::SqliteTarget;
-use tenants::TenantFile;
+pub(crate) use home::migration_failed;
+use home::{Site, TenantHome};
+use target::SqliteTarget;
+pub(crate) use tenants::Homes;
 pub use tenants::Tenants;
 
 /// How long a checkpoint waits for readers and writers, in milliseconds: they hold nothing for long, and what it
@@ -34,7 +37,7 @@ const CHECKPOINT_WAIT_MS: u32 = 500;
 /// One tenant's data; cheap to clone. Every call is a transaction of its own and reads the definitions in it.
 #[derive(Debug, Clone)]
 pub struct Tenant {
-    file: Arc<TenantFile>,
+    home: Arc<TenantHome>,
 }
 
 /// The right to apply a run, as its worker holds it.
@@ -63,8 +66,8 @@ impl Tenant {
         self.read(|_, snapshot| snapshot.layout(model))
     }
 
-    /// Opens the tenant for one run: a connection of its own with the write lock taken. Waits for other writers
-    /// up to the store's `target_wait_ms` and asks `cancellation` meanwhile.
+    /// Opens the tenant for one run: a connection of its own with a transaction of its own. On SQLite it has the
+    /// write lock, and waits for other writers up to the store's `target_wait_ms`, asking `cancellation` meanwhile.
     ///
     /// # Errors
     /// [`TargetError::Stopped`], [`TargetError::Unavailable`] where the lock did not come free,
@@ -73,18 +76,29 @@ impl Tenant {
         &self,
         run: RunToken<'_>,
         cancellation: &Cancellation,
-    ) -> Result<SqliteTarget, TargetError> {
-        SqliteTarget::begin(&self.file.path, self.file.target_wait_ms, run, cancellation)
+    ) -> Result<Box<dyn Target>, TargetError> {
+        match &self.home.site {
+            Site::File(path) => {
+                let target = SqliteTarget::begin(path, self.home.target_wait_ms, run, cancellation)?;
+                Ok(Box::new(target))
+            }
+            Site::Schema { .. } => Err(TargetError::Failed {
+                doing: "opening the tenant's data".to_owned(),
+                message: "restores into PostgreSQL are under construction".to_owned(),
+            }),
+        }
     }
 
-    /// Moves what runs wrote from the write-ahead log into the database and cuts the log back, as far as readers
-    /// and writers of the moment allow; what is left is moved by later writers.
+    /// Moves what runs wrote from the write-ahead log of a tenant's file into the database and cuts the log back,
+    /// as far as readers and writers of the moment allow; what is left is moved by later writers. A server does
+    /// so by itself.
     ///
     /// # Errors
     /// Where the database fails.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
+        let Site::File(path) = &self.home.site else { return Ok(()) };
         let failed = |message: String| StoreError::failed("moving the write-ahead log", message);
-        let mut connection = connection::open(&self.file.path, CHECKPOINT_WAIT_MS, CACHE_KIB)
+        let mut connection = connection::open(path, CHECKPOINT_WAIT_MS, CACHE_KIB)
             .map_err(|error| failed(error.to_string()))?;
         connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(|error| failed(error.to_string()))
     }
@@ -94,7 +108,7 @@ impl Tenant {
     /// # Errors
     /// Where the database fails.
     pub fn run_mark(&self, run_id: &str) -> Result<Option<RunMark>, StoreError> {
-        marks::read(&mut *self.file.reader()?, run_id)
+        self.home.read(|connection| marks::read(connection, run_id))
     }
 
     /// The whole state as text: schema, catalog, marks and every table in the order of ids. For comparisons
@@ -104,28 +118,32 @@ impl Tenant {
     /// Where the database fails.
     pub fn dump(&self) -> Result<String, StoreError> {
         let failed = |error| StoreError::from_diesel("writing the state as text", error);
-        self.file.reader()?.transaction(|connection| dump::dump(connection)).map_err(failed)
+        self.home.read(|connection| dump::dump(connection).map_err(failed))
     }
 
     /// Runs `work` in a transaction that reads one state.
     fn read<T>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection, &Snapshot) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut Database, &Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.file.reader()?.transaction(|connection| {
-            let snapshot = self.file.snapshots.read(connection)?;
-            work(connection, &snapshot)
-        })
+        self.home.read_defined(work)
     }
 
-    /// Runs `work` in a transaction that has the write lock from the start; an error takes everything back.
+    /// Runs `work` in a transaction that writes records; an error takes everything back. Where the transaction
+    /// met another one, it is done again from the start.
     fn write<T>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection, &Snapshot) -> Result<T, StoreError>,
+        work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.file.writer()?.immediate_transaction(|connection| {
-            let snapshot = self.file.snapshots.read(connection)?;
-            work(connection, &snapshot)
-        })
+        self.home.write(work)
+    }
+
+    /// Runs `work` in a transaction that changes definitions; an error takes everything back. It may be done
+    /// again like one of [`Tenant::write`].
+    fn define<T>(
+        &self,
+        work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.home.define(work)
     }
 }

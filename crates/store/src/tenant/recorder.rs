@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use diesel::SqliteConnection;
 use reinstate_describe::access::ACCESS_COLUMNS;
 use reinstate_describe::{
     AccessLevel, AccessListMode, Batch, BatchBuilder, Caller, FaultCode, IdMode, Layout, ParseOptions,
@@ -15,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::access::require_record;
 use super::writer::{Writer, records_find};
+use crate::database::Database;
 use crate::error::StoreError;
 
 /// Takes records one by one and writes them batch by batch. Once a record is at fault nothing more is written,
@@ -76,7 +76,7 @@ impl<'a> Recorder<'a> {
     /// Takes one record: the text of a JSON object.
     pub(super) fn add(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Database,
         body: &str,
         line: u64,
         ids: &dyn Fn() -> String,
@@ -104,12 +104,12 @@ impl<'a> Recorder<'a> {
     }
 
     /// Writes what is left and answers the ids in the order of the records.
-    pub(super) fn finish(mut self, connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
+    pub(super) fn finish(mut self, connection: &mut Database) -> Result<Vec<String>, StoreError> {
         self.flush(connection)?;
         if self.faults.is_empty() { Ok(self.ids) } else { Err(refusal(self.faults)) }
     }
 
-    fn flush(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    fn flush(&mut self, connection: &mut Database) -> Result<(), StoreError> {
         let batch = self.builder.finish();
         if batch.is_empty() || !self.faults.is_empty() {
             return Ok(());
@@ -129,7 +129,7 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    fn require_editable(&self, connection: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
+    fn require_editable(&self, connection: &mut Database, batch: &Batch) -> Result<(), StoreError> {
         let existing = records_find(connection, batch, &ACCESS_COLUMNS)
             .map_err(|error| StoreError::from_diesel("reading records", error))?;
         rows(batch).try_for_each(|row| {
@@ -137,7 +137,7 @@ impl<'a> Recorder<'a> {
         })
     }
 
-    fn guard_batch(&mut self, connection: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
+    fn guard_batch(&mut self, connection: &mut Database, batch: &Batch) -> Result<(), StoreError> {
         let lacking = batch.groups().iter().any(|group| group.lacks.is_some());
         if !lacking && self.guard.columns().is_empty() {
             return Ok(());

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use diesel::SqliteConnection;
 use reinstate_describe::access::ACCESS_COLUMNS;
 use reinstate_describe::{AccessLevel, Caller, FilterFault, Layout, ListQuery, Trashed};
 use reinstate_engine::{Conflict, IdSource};
@@ -12,9 +11,10 @@ use super::access::{require, require_record};
 use super::recorder::{Recorder, with_id};
 use super::tables::table_name;
 use super::{Tenant, writer};
+use crate::database::Database;
 use crate::error::StoreError;
 use crate::query::{self, RecordPage, TableRef};
-use crate::sqlite::statement::Statement;
+use crate::statement::Statement;
 
 impl Tenant {
     /// Lists the records of a model that the caller may read. `query` makes the request from the model's layout,
@@ -161,7 +161,7 @@ fn require_removable(layout: &Layout) -> Result<(), StoreError> {
 }
 
 fn require_full(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     layout: &Layout,
     caller: &Caller,
     ids: &[String],
@@ -172,14 +172,14 @@ fn require_full(
     ids.iter().try_for_each(|id| require_record(caller, id, existing.get(id.as_str()), AccessLevel::Full))
 }
 
-fn remove(connection: &mut SqliteConnection, layout: &Layout, ids: &[String]) -> Result<(), StoreError> {
+fn remove(connection: &mut Database, layout: &Layout, ids: &[String]) -> Result<(), StoreError> {
     let mut statement = Statement::once(format!("DELETE FROM {}", table_name(&layout.model().name)));
     writer::push_ids(ids.iter().map(String::as_str), &mut statement);
     statement.run(connection).map(drop).map_err(|error| StoreError::from_diesel("removing records", error))
 }
 
 fn trash(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     layout: &Layout,
     ids: &[String],
     now_micros: i64,
@@ -193,11 +193,7 @@ fn trash(
 }
 
 /// The records as they are now, in the order of `ids`.
-fn read_back(
-    connection: &mut SqliteConnection,
-    layout: &Layout,
-    ids: &[String],
-) -> Result<Vec<String>, StoreError> {
+fn read_back(connection: &mut Database, layout: &Layout, ids: &[String]) -> Result<Vec<String>, StoreError> {
     let table = table_name(&layout.model().name);
     let table = TableRef { table: &table, only: None };
     let records: HashMap<_, _> = query::by_ids(connection, table, layout, None, ids, Trashed::Include)?;

@@ -2,15 +2,16 @@
 //!
 //! The Describe API and restores both come through here, so that a model is made in one way only.
 
+use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::{QueryResult, SqliteConnection};
 use reinstate_describe::ddl::{self, Dialect, SEQUENCE_COLUMN, quote};
 use reinstate_describe::definition::DefinitionFault;
 use reinstate_describe::{CellValue, Field, Model, Name};
 
 use super::catalog;
+use crate::database::Database;
 use crate::error::StoreError;
-use crate::sqlite::statement::Statement;
+use crate::statement::Statement;
 
 /// Columns that SQLite gives a table at most, as it is built by default.
 const COLUMNS_MAX: usize = 2_000;
@@ -31,7 +32,7 @@ pub(super) fn table_name(model: &Name) -> String {
 }
 
 /// Creates a model: definition, table, indexes.
-pub(super) fn model_create(connection: &mut SqliteConnection, model: &Model) -> Result<(), StoreError> {
+pub(super) fn model_create(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
     check_columns(&model.name, model.fields.len())?;
     catalog::model_insert(connection, model)?;
     define(connection, &ddl::create_table(Dialect::Sqlite, model))?;
@@ -39,14 +40,14 @@ pub(super) fn model_create(connection: &mut SqliteConnection, model: &Model) -> 
 }
 
 /// Removes a model: definition, table, records.
-pub(super) fn model_drop(connection: &mut SqliteConnection, model: &Name) -> Result<(), StoreError> {
+pub(super) fn model_drop(connection: &mut Database, model: &Name) -> Result<(), StoreError> {
     catalog::model_remove(connection, model)?;
     define(connection, &ddl::drop_table(Dialect::Sqlite, model))
 }
 
 /// Adds fields to a model that has `existing` of them; its records get their default values.
 pub(super) fn fields_add(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     model: &Name,
     existing: usize,
     fields: &[Field],
@@ -66,7 +67,7 @@ pub(super) fn fields_add(
 
 /// Makes the indexes that a field asks for.
 pub(super) fn indexes_create(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     model: &Name,
     field: &Field,
 ) -> Result<(), StoreError> {
@@ -85,33 +86,25 @@ pub(super) fn indexes_create(
 }
 
 /// Drops the indexes of a field.
-pub(super) fn indexes_drop(
-    connection: &mut SqliteConnection,
-    model: &Name,
-    field: &Name,
-) -> Result<(), StoreError> {
+pub(super) fn indexes_drop(connection: &mut Database, model: &Name, field: &Name) -> Result<(), StoreError> {
     define_all(connection, &ddl::drop_indexes(Dialect::Sqlite, model, field))
 }
 
 /// Removes a field: definition, indexes, column with its values.
-pub(super) fn field_drop(
-    connection: &mut SqliteConnection,
-    model: &Name,
-    field: &Name,
-) -> Result<(), StoreError> {
+pub(super) fn field_drop(connection: &mut Database, model: &Name, field: &Name) -> Result<(), StoreError> {
     catalog::field_remove(connection, model, field)?;
     indexes_drop(connection, model, field)?;
     define(connection, &ddl::drop_column(Dialect::Sqlite, model, field))
 }
 
 /// Whether a model holds any record.
-pub(super) fn has_records(connection: &mut SqliteConnection, model: &Name) -> Result<bool, StoreError> {
+pub(super) fn has_records(connection: &mut Database, model: &Name) -> Result<bool, StoreError> {
     exists(connection, &format!("SELECT EXISTS (SELECT 1 FROM {})", table_name(model)))
 }
 
 /// Whether any record of a model has an access list that is not empty.
 pub(super) fn is_restricted(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     model: &Name,
     go_on: GoOn<'_>,
 ) -> Result<bool, StoreError> {
@@ -133,9 +126,9 @@ pub(super) fn is_restricted(
 
 /// Goes through the row numbers of a model step by step, while `step` says so.
 fn in_steps(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     model: &Name,
-    mut step: impl FnMut(&mut SqliteConnection, i64, i64) -> QueryResult<bool>,
+    mut step: impl FnMut(&mut Database, i64, i64) -> QueryResult<bool>,
 ) -> QueryResult<()> {
     let sql = format!("SELECT coalesce(max({SEQUENCE_COLUMN}), 0) FROM {}", table_name(model));
     let greatest = Statement::once(sql).number(connection)?;
@@ -146,13 +139,13 @@ fn in_steps(
     Ok(())
 }
 
-fn exists(connection: &mut SqliteConnection, sql: &str) -> Result<bool, StoreError> {
+fn exists(connection: &mut Database, sql: &str) -> Result<bool, StoreError> {
     let failed = |error| StoreError::from_diesel("looking for records", error);
     Ok(Statement::once(sql).number(connection).map_err(failed)? != 0)
 }
 
 fn fill_defaults(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     model: &Name,
     fields: &[Field],
     go_on: GoOn<'_>,
@@ -202,11 +195,11 @@ fn check_columns(model: &Name, fields: usize) -> Result<(), StoreError> {
     }]))
 }
 
-fn define_all(connection: &mut SqliteConnection, statements: &[String]) -> Result<(), StoreError> {
+fn define_all(connection: &mut Database, statements: &[String]) -> Result<(), StoreError> {
     statements.iter().try_for_each(|sql| define(connection, sql))
 }
 
-fn define(connection: &mut SqliteConnection, sql: &str) -> Result<(), StoreError> {
+fn define(connection: &mut Database, sql: &str) -> Result<(), StoreError> {
     Statement::once(sql).run(connection).map(drop).map_err(definition_failed)
 }
 

@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use diesel::ConnectionError;
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::{ConnectionError, SqliteConnection};
 use reinstate_describe::{Batch, Catalog, Field, Model, Name};
 use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
 
 use super::tables::table_name;
 use super::writer::{Writer, records_find};
 use super::{RunToken, catalog, marks, tables};
+use crate::database::Database;
 use crate::error::{StoreError, is_busy};
 use crate::sqlite::connection::{self, RESTORE_CACHE_KIB};
-use crate::sqlite::statement::Statement;
+use crate::statement::Statement;
 
 /// How long one attempt at the write lock waits before the run is asked whether it should stop: a cancel is
 /// noticed well within its 250 ms.
@@ -22,8 +23,8 @@ const ATTEMPT_MS: u32 = 50;
 
 /// One tenant's data opened for one run inside one transaction; dropping it takes everything back. Readers of
 /// the tenant go on reading the state before, its tables included.
-pub struct SqliteTarget {
-    connection: SqliteConnection,
+pub(super) struct SqliteTarget {
+    connection: Database,
     writer: Writer,
     cancellation: Cancellation,
     is_open: bool,
@@ -37,7 +38,8 @@ impl SqliteTarget {
         run: RunToken<'_>,
         cancellation: &Cancellation,
     ) -> Result<Self, TargetError> {
-        let mut connection = connection::open(file, ATTEMPT_MS, RESTORE_CACHE_KIB).map_err(not_opened)?;
+        let connection = connection::open(file, ATTEMPT_MS, RESTORE_CACHE_KIB).map_err(not_opened)?;
+        let mut connection = Database::Sqlite(connection);
         // One commit a run: make it durable at once instead of with the next checkpoint. The checkpoint itself is
         // left to `Tenant::checkpoint`: it takes a while after a large run, and until the commit returns the
         // run is not known as completed although its records show.

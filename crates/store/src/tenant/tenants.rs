@@ -1,4 +1,4 @@
-//! The open tenants of a store: which files are open, and which are closed again.
+//! The open tenants of a store: whose connections and definitions are kept, and whose are let go again.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,18 +6,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use diesel::SqliteConnection;
-use diesel::connection::SimpleConnection;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-
 use super::Tenant;
-use super::catalog::SnapshotCache;
-use crate::error::{StoreError, is_busy_message};
-use crate::settings::StoreSettings;
-use crate::sqlite::{Pool, PooledConnection, ThreadPool, pool};
+use super::home::TenantHome;
+use crate::database::pool::{self, Pool, ThreadPool};
+use crate::error::StoreError;
+use crate::settings::{PostgresAddress, StoreSettings};
 use crate::tenant_id::TenantId;
-
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/tenant/sqlite");
 
 /// The tenants of one store; cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,8 +19,22 @@ pub struct Tenants {
     shared: Arc<Shared>,
 }
 
+/// Where the tenants live.
+#[derive(Debug)]
+pub(crate) enum Homes {
+    /// A file each in a folder.
+    Files(PathBuf),
+    /// A schema each in one database. All of them share a pool: connections are dear, and many tenants are quiet.
+    Schemas {
+        /// The server.
+        address: PostgresAddress,
+        /// The connections of all tenants.
+        pool: Pool,
+    },
+}
+
 struct Shared {
-    dir: PathBuf,
+    homes: Homes,
     settings: StoreSettings,
     threads: ThreadPool,
     open: Mutex<HashMap<TenantId, Open>>,
@@ -34,110 +42,104 @@ struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("dir", &self.dir).finish_non_exhaustive()
+        f.debug_struct("Shared").field("homes", &self.homes).finish_non_exhaustive()
     }
 }
 
 #[derive(Debug)]
 struct Open {
-    file: Arc<TenantFile>,
+    home: Arc<TenantHome>,
     used: Instant,
 }
 
-/// One tenant's file with its connections.
-#[derive(Debug)]
-pub(super) struct TenantFile {
-    pub(super) path: PathBuf,
-    pub(super) target_wait_ms: u32,
-    pub(super) snapshots: SnapshotCache,
-    busy_timeout: Duration,
-    readers: Pool,
-    /// One connection: SQLite has one writer at a time, and those who wait for it must not keep connections
-    /// from readers.
-    writer: Pool,
-    /// Whether the file has its newest form; held while it is being brought there.
-    migrated: Mutex<bool>,
-}
-
 impl Tenants {
-    pub(crate) fn new(dir: PathBuf, settings: &StoreSettings, threads: ThreadPool) -> Self {
-        let shared = Shared { dir, settings: settings.clone(), threads, open: Mutex::default() };
+    pub(crate) fn new(homes: Homes, settings: &StoreSettings, threads: ThreadPool) -> Self {
+        let shared = Shared { homes, settings: settings.clone(), threads, open: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Opens a tenant, making its file on first use.
+    /// Opens a tenant, making its file or schema on first use.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where its file is locked for too long, else [`StoreError::Database`].
+    /// [`StoreError::Unavailable`] where it is locked for too long, else [`StoreError::Database`].
     pub fn open(&self, tenant: &TenantId) -> Result<Tenant, StoreError> {
-        let file = self.file(tenant)?;
-        file.migrate()?;
-        Ok(Tenant { file })
+        let home = self.home(tenant);
+        home.migrate()?;
+        Ok(Tenant { home })
     }
 
     /// Whether the tenant was ever opened.
-    #[must_use]
-    pub fn exists(&self, tenant: &TenantId) -> bool {
-        self.path(tenant).is_file()
-    }
-
-    /// Whether the folder of the tenants' files is there.
     ///
     /// # Errors
-    /// [`StoreError::Database`] where it is not.
+    /// Where the database fails.
+    pub fn exists(&self, tenant: &TenantId) -> Result<bool, StoreError> {
+        self.home(tenant).exists()
+    }
+
+    /// Whether the place of the tenants' data is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] where the folder is not, [`StoreError::Unavailable`] where the server is not.
     pub fn ping(&self) -> Result<(), StoreError> {
-        if self.shared.dir.is_dir() {
-            Ok(())
-        } else {
-            Err(StoreError::failed("looking for the tenants' folder", "it is not there"))
+        match &self.shared.homes {
+            Homes::Files(dir) if dir.is_dir() => Ok(()),
+            Homes::Files(_) => Err(StoreError::failed("looking for the tenants' folder", "it is not there")),
+            // Taking a connection out of the pool asks the server for a sign of life.
+            Homes::Schemas { pool, .. } => pool::get(pool).map(drop),
         }
     }
 
-    /// The tenant's file. A [`TenantId`] holds neither a dot nor a slash, so this stays inside the folder.
-    fn path(&self, tenant: &TenantId) -> PathBuf {
-        self.shared.dir.join(format!("{tenant}.db"))
+    /// Connections to tenants' data that are open, and those of them that are idle. On SQLite, those of all
+    /// tenants that are open.
+    #[must_use]
+    pub fn pool_state(&self) -> (u32, u32) {
+        match &self.shared.homes {
+            Homes::Files(_) => {
+                let open = lock(&self.shared.open);
+                open.values()
+                    .map(|entry| entry.home.pool_state())
+                    .fold((0, 0), |sum, state| (sum.0 + state.0, sum.1 + state.1))
+            }
+            Homes::Schemas { pool, .. } => {
+                let state = pool.state();
+                (state.connections, state.idle_connections)
+            }
+        }
     }
 
-    fn file(&self, tenant: &TenantId) -> Result<Arc<TenantFile>, StoreError> {
+    fn home(&self, tenant: &TenantId) -> Arc<TenantHome> {
         let now = Instant::now();
         let mut open = lock(&self.shared.open);
-        let file = match open.get_mut(tenant) {
+        let home = match open.get_mut(tenant) {
             Some(entry) => {
                 entry.used = now;
-                Arc::clone(&entry.file)
+                Arc::clone(&entry.home)
             }
             None => {
-                let file = Arc::new(self.make(tenant)?);
-                open.insert(tenant.clone(), Open { file: Arc::clone(&file), used: now });
-                file
+                let home = Arc::new(self.make(tenant));
+                open.insert(tenant.clone(), Open { home: Arc::clone(&home), used: now });
+                home
             }
         };
         let closed = self.take_surplus(&mut open, now);
         drop(open);
         // Closing a file may write its log back: not while others wait for the map.
         drop(closed);
-        Ok(file)
+        home
     }
 
-    fn make(&self, tenant: &TenantId) -> Result<TenantFile, StoreError> {
-        let settings = &self.shared.settings;
-        let path = self.path(tenant);
-        let open = |size| pool::open(&path, size, settings.busy_timeout_ms, &self.shared.threads);
-        let (readers, writer) = (open(settings.tenant_pool_size)?, open(1)?);
-        Ok(TenantFile {
-            path,
-            target_wait_ms: settings.target_wait_ms,
-            snapshots: SnapshotCache::default(),
-            busy_timeout: Duration::from_millis(u64::from(settings.busy_timeout_ms)),
-            readers,
-            writer,
-            migrated: Mutex::new(false),
-        })
+    fn make(&self, tenant: &TenantId) -> TenantHome {
+        let Shared { homes, settings, threads, .. } = &*self.shared;
+        match homes {
+            // A [`TenantId`] holds neither a dot nor a slash, so this stays inside the folder.
+            Homes::Files(dir) => TenantHome::in_file(dir.join(format!("{tenant}.db")), settings, threads),
+            Homes::Schemas { address, pool } => TenantHome::in_schema(tenant, address, pool, settings),
+        }
     }
 
     /// Takes out what is idle for too long, and beyond the bound what was used longest ago. Whoever still works
     /// with a tenant keeps it open until it is done.
-    fn take_surplus(&self, open: &mut HashMap<TenantId, Open>, now: Instant) -> Vec<Arc<TenantFile>> {
+    fn take_surplus(&self, open: &mut HashMap<TenantId, Open>, now: Instant) -> Vec<Arc<TenantHome>> {
         let settings = &self.shared.settings;
         let idle_max = Duration::from_millis(settings.tenant_idle_ms);
         let is_idle = |used: &Instant| now.saturating_duration_since(*used) > idle_max;
@@ -149,59 +151,8 @@ impl Tenants {
         by_age.sort_unstable();
         let leaving =
             by_age.into_iter().enumerate().filter(|(rank, (used, _))| *rank < surplus || is_idle(used));
-        leaving.filter_map(|(_, (_, tenant))| open.remove(&tenant)).map(|entry| entry.file).collect()
+        leaving.filter_map(|(_, (_, tenant))| open.remove(&tenant)).map(|entry| entry.home).collect()
     }
-}
-
-impl TenantFile {
-    /// A connection for one call that reads.
-    pub(super) fn reader(&self) -> Result<PooledConnection, StoreError> {
-        pool::get(&self.readers)
-    }
-
-    /// The connection for one call that writes. Waiting for it and waiting for the write lock together take no
-    /// longer than the store's `busy_timeout_ms`.
-    pub(super) fn writer(&self) -> Result<PooledConnection, StoreError> {
-        let start = Instant::now();
-        let mut connection = pool::get_timeout(&self.writer, self.busy_timeout)?;
-        let left = self.busy_timeout.saturating_sub(start.elapsed());
-        connection
-            .batch_execute(&format!("PRAGMA busy_timeout = {}", left.as_millis()))
-            .map_err(|error| StoreError::from_diesel("preparing to write", error))?;
-        Ok(connection)
-    }
-
-    fn migrate(&self) -> Result<(), StoreError> {
-        let mut migrated = lock(&self.migrated);
-        if !*migrated {
-            migrate(&mut *self.writer()?)?;
-            *migrated = true;
-        }
-        Ok(())
-    }
-}
-
-/// Brings a tenant's file to its newest form, whole or not at all.
-fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    // Reading comes first: a tenant that is up to date can be opened while a restore holds the write lock.
-    let is_current = |connection: &mut SqliteConnection| Ok(!connection.has_pending_migration(MIGRATIONS)?);
-    let run = |connection: &mut SqliteConnection| {
-        // Another process may have been faster; under the write lock the answer stays true.
-        connection.run_pending_migrations(MIGRATIONS).map(drop)
-    };
-    let outcome: Result<(), Box<dyn std::error::Error + Send + Sync>> = match is_current(connection) {
-        Ok(true) => Ok(()),
-        Ok(false) => connection.immediate_transaction(run),
-        Err(error) => Err(error),
-    };
-    outcome.map_err(|error| {
-        let message = error.to_string();
-        if is_busy_message(&message) {
-            StoreError::Unavailable { message }
-        } else {
-            StoreError::failed("migrating a tenant's data", message)
-        }
-    })
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 
 use super::insert::{Insert, InsertText, OnId};
 use super::tables::table_name;
-use crate::sqlite::statement::Statement;
+use crate::database::Database;
+use crate::statement::Statement;
 use diesel::connection::CacheSize;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::{Connection, QueryResult, RunQueryDsl, SqliteConnection};
+use diesel::{Connection, QueryResult, RunQueryDsl};
 use reinstate_describe::ddl::{SEQUENCE_COLUMN, quote};
 use reinstate_describe::{Batch, CellValue, Layout, Name, RowGroup, Value};
 use reinstate_engine::{Conflict, ConflictRow, Existing, RefusedRow, WriteOutcome};
@@ -47,7 +48,7 @@ impl Writer {
     /// Writes a batch's groups; rows that conflict or are refused are part of the outcome.
     pub(super) fn write(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut Database,
         batch: &Batch,
         conflict: Conflict,
     ) -> QueryResult<WriteOutcome> {
@@ -90,7 +91,7 @@ impl Writer {
     }
 
     /// Throws prepared statements away with the model that they were for, and when there are many.
-    fn keep_few_statements(&mut self, connection: &mut SqliteConnection, model: &Name, columns: &[usize]) {
+    fn keep_few_statements(&mut self, connection: &mut Database, model: &Name, columns: &[usize]) {
         let (of_model, key_sets) = &mut self.prepared;
         let is_same = of_model.as_ref() == Some(model);
         if is_same && key_sets.iter().any(|known| known == columns) {
@@ -109,7 +110,7 @@ impl Writer {
 
 /// Reads columns of the existing records that a batch's rows name by id.
 pub(super) fn records_find(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     batch: &Batch,
     columns: &[usize],
 ) -> QueryResult<Existing> {
@@ -120,7 +121,7 @@ pub(super) fn records_find(
 
 /// Reads columns (positions in the layout) of the records among `ids` that exist.
 pub(super) fn cells_by_id<'a>(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     layout: &Layout,
     ids: impl Iterator<Item = &'a str>,
     columns: &[usize],
@@ -152,12 +153,12 @@ fn rows_by_id(batch: &Batch) -> HashMap<&str, u32> {
     rows.map(|row| (batch.id(*row), *row)).collect()
 }
 
-fn greatest_number(connection: &mut SqliteConnection, table: &str) -> QueryResult<i64> {
+fn greatest_number(connection: &mut Database, table: &str) -> QueryResult<i64> {
     Statement::new(format!("SELECT max({SEQUENCE_COLUMN}) FROM {table}")).number(connection)
 }
 
 fn write_group(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     batch: &Batch,
     group: &RowGroup,
     text: &InsertText,
@@ -184,7 +185,7 @@ fn write_group(
 /// are then written, until the refused rows stand alone. Rows that were in already are met again as conflicts
 /// of their own ids: they stay as they are or are updated to themselves, and add nothing to the row numbers.
 fn write_rows<'a>(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     batch: &'a Batch,
     group: &RowGroup,
     text: &InsertText,
@@ -196,7 +197,11 @@ fn write_rows<'a>(
     for row in rows {
         values.extend(group.columns.iter().map(|column| batch.value(*row, *column)));
     }
-    let outcome = Insert::new(text, values, group.columns.len()).execute(connection);
+    let insert = Insert::new(text, values, group.columns.len());
+    let outcome = match connection {
+        Database::Sqlite(connection) => RunQueryDsl::execute(insert, connection),
+        Database::Postgres(_) => Err(DieselError::NotFound),
+    };
     match (outcome, rows) {
         (Ok(_), _) => Ok(()),
         (Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info)), [row]) => {
@@ -222,7 +227,7 @@ fn refusing_field(message: &str) -> Option<Name> {
 
 /// The rows of a batch whose records were there before it, in the batch's order.
 fn conflicts(
-    connection: &mut SqliteConnection,
+    connection: &mut Database,
     table: &str,
     batch: &Batch,
     before: i64,

@@ -9,7 +9,7 @@ use reinstate_store::{RunToken, StoreError, TenantId};
 use crate::conformance::{mark, write};
 use crate::fixtures::{CountedIds, NOW, Scratch, items, records, root};
 
-fn begin(scratch: &Scratch, run_id: &str) -> Result<reinstate_store::SqliteTarget, TargetError> {
+fn begin(scratch: &Scratch, run_id: &str) -> Result<Box<dyn Target>, TargetError> {
     scratch.tenant().target(RunToken { run_id, fence: 1 }, &Cancellation::default())
 }
 
@@ -17,10 +17,10 @@ fn begin(scratch: &Scratch, run_id: &str) -> Result<reinstate_store::SqliteTarge
 fn tenant_is_made_on_first_use_and_kept_apart_from_others() {
     let scratch = Scratch::new();
     let (one, two) = (TenantId::new("one").unwrap(), TenantId::new("two").unwrap());
-    assert!(!scratch.store.tenants.exists(&one));
+    assert!(!scratch.store.tenants.exists(&one).unwrap());
     scratch.store.tenants.open(&one).unwrap().model_create(&items()).unwrap();
-    assert!(scratch.store.tenants.exists(&one));
-    assert!(!scratch.store.tenants.exists(&two));
+    assert!(scratch.store.tenants.exists(&one).unwrap());
+    assert!(!scratch.store.tenants.exists(&two).unwrap());
     assert!(scratch.store.tenants.open(&two).unwrap().catalog().unwrap().is_empty());
     assert!(scratch.dir.path().join("tenants/one.db").is_file());
 }
@@ -61,7 +61,7 @@ fn readers_see_the_old_state_until_the_commit_and_all_of_the_new_one_after() {
     target
         .fields_add(&items().name, &[crate::fixtures::field("more", reinstate_describe::FieldType::Text)])
         .unwrap();
-    write(&mut target, &items(), &[r#"{"id":"new"}"#], Conflict::Fail);
+    write(&mut *target, &items(), &[r#"{"id":"new"}"#], Conflict::Fail);
     assert_eq!(tenant.dump().unwrap(), before);
     assert!(tenant.layout("items").unwrap().position("more").is_none());
     Box::new(target).commit(&mark("run_1")).unwrap();

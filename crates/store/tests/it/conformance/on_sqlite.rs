@@ -12,7 +12,7 @@ conformance!(crate::fixtures::Scratch::new);
 impl Subject for Scratch {
     fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError> {
         let target = self.tenant().target(RunToken { run_id, fence: 1 }, &Cancellation::default())?;
-        Ok(Box::new(target))
+        Ok(target)
     }
 
     fn catalog(&self) -> Catalog {

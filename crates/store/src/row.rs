@@ -1,11 +1,14 @@
 //! A row whose columns are known only at run time.
 
 use diesel::deserialize::{self, QueryableByName};
+use diesel::pg::Pg;
 use diesel::row::{Field, NamedRow, Row};
 use diesel::sqlite::{Sqlite, SqliteType};
 use reinstate_describe::{CellValue, Value};
 
-/// A row read by position: each value as SQLite holds it.
+use crate::postgres::codec;
+
+/// A row read by position, each value as a cell: alike on both backends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct DynamicRow {
     values: Vec<CellValue>,
@@ -63,6 +66,20 @@ impl QueryableByName<Sqlite> for DynamicRow {
                     }
                     Some(SqliteType::Binary) => return Err("a binary value".into()),
                 },
+            });
+        }
+        Ok(Self { values })
+    }
+}
+
+impl QueryableByName<Pg> for DynamicRow {
+    fn build<'a>(row: &impl NamedRow<'a, Pg>) -> deserialize::Result<Self> {
+        let mut values = Vec::with_capacity(row.field_count());
+        for index in 0..row.field_count() {
+            let field = Row::get(row, index).ok_or("a row ended too early")?;
+            values.push(match field.value() {
+                None => CellValue::Null,
+                Some(value) => codec::decode(value.get_oid().get(), value.as_bytes())?,
             });
         }
         Ok(Self { values })

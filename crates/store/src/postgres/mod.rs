@@ -1,0 +1,6 @@
+//! What both planes need of PostgreSQL: connections, and cells in its binary formats.
+
+pub(crate) mod bind;
+pub(crate) mod codec;
+pub(crate) mod connection;
+pub(crate) mod schema;

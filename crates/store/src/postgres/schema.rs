@@ -1,0 +1,139 @@
+//! The schema of a tenant: its name, its beginnings, and how a transaction gets into it.
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use uuid::Uuid;
+
+use crate::database::Database;
+use crate::error::StoreError;
+use crate::statement::Statement;
+use crate::tenant::migration_failed;
+use crate::tenant_id::TenantId;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/tenant/postgres");
+
+/// Longest name of anything in PostgreSQL, in bytes; what is longer is cut without a word.
+const NAME_BYTES_MAX: usize = 63;
+
+/// Bytes of a long tenant name that its schema shows.
+const SHOWN_BYTES: usize = 28;
+
+/// How long a writer waits for a lock before it takes its transaction back and begins again, in milliseconds.
+/// Shorter than [`RUN_LOCK_WAIT_MS`]: a writer that waits for a run's model lets go of the catalog before the run
+/// gives up waiting for that.
+const WRITER_LOCK_WAIT_MS: u32 = 100;
+
+/// How long a run waits for a lock that keeps others out, in milliseconds, before it lets those go on who queued
+/// up behind it and tries again.
+pub(crate) const RUN_LOCK_WAIT_MS: u32 = 200;
+
+/// The schema of a tenant: the one place where a tenant's name becomes a name in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Schema {
+    name: String,
+}
+
+impl Schema {
+    /// The schema of a tenant. A prefix keeps it apart from schemas that are not ours; a name that is too long
+    /// with it is cut and told apart by a hash.
+    pub(crate) fn of(tenant: &TenantId) -> Self {
+        let plain = format!("t_{tenant}");
+        let name = if plain.len() <= NAME_BYTES_MAX {
+            plain
+        } else {
+            let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, tenant.as_str().as_bytes());
+            let shown: String = tenant.as_str().chars().take(SHOWN_BYTES).collect();
+            format!("h_{shown}_{}", hash.simple())
+        };
+        Self { name }
+    }
+
+    /// The name, not quoted.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The setting under which a tenant's tables are found by their bare names: before those of the server, so
+    /// that a model may be called like one of them.
+    pub(crate) fn search_path(&self) -> String {
+        format!("SET LOCAL search_path TO \"{}\", pg_catalog, pg_temp", self.name)
+    }
+
+    /// Begins a transaction that reads one state. The lock comes before the first look: a table that a run
+    /// exchanged in between would be empty to an older one.
+    pub(crate) fn begin_read(&self, wait_ms: u32) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}; SET LOCAL lock_timeout = {wait_ms}; {CATALOG_SHARED}",
+            self.search_path()
+        )
+    }
+
+    /// Begins a transaction that writes records.
+    pub(crate) fn begin_write(&self) -> String {
+        format!(
+            "BEGIN; {}; SET LOCAL lock_timeout = {WRITER_LOCK_WAIT_MS}; {CATALOG_SHARED}",
+            self.search_path()
+        )
+    }
+
+    /// Begins a transaction that changes definitions: it has the tenant to itself.
+    pub(crate) fn begin_define(&self) -> String {
+        format!(
+            "BEGIN; {}; SET LOCAL lock_timeout = {WRITER_LOCK_WAIT_MS}; {CATALOG_DEFINER}; {CATALOG_ALONE}",
+            self.search_path()
+        )
+    }
+
+    /// Whether the tenant was ever opened.
+    pub(crate) fn exists(&self, connection: &mut Database) -> Result<bool, StoreError> {
+        let mut statement = Statement::once("SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = ");
+        let count = statement.text(self.name.as_str()).number(connection);
+        count.map(|count| count > 0).map_err(|error| StoreError::from_diesel("looking for a tenant", error))
+    }
+
+    /// Makes the schema and brings its tables up to date, one process at a time.
+    pub(crate) fn migrate(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let migrated = connection.transaction(|connection| {
+            connection.batch_execute(&format!(
+                "SELECT pg_advisory_xact_lock({MIGRATION_LOCK}); CREATE SCHEMA IF NOT EXISTS \"{}\"; {}",
+                self.name,
+                self.search_path()
+            ))?;
+            connection.run_pending_migrations(MIGRATIONS).map(drop)
+        });
+        migrated
+            .map_err(|error: Box<dyn std::error::Error + Send + Sync>| migration_failed(&error.to_string()))
+    }
+}
+
+/// The number of the advisory lock under which one process at a time makes and migrates tenants.
+const MIGRATION_LOCK: i64 = 0x7265_696e_7374_0002;
+
+/// Keeps tables from being exchanged while they are read or written.
+const CATALOG_SHARED: &str = "LOCK TABLE \"$catalog\" IN ACCESS SHARE MODE";
+
+/// Keeps others from changing definitions; readers and writers of records do not notice.
+pub(crate) const CATALOG_DEFINER: &str = "LOCK TABLE \"$catalog\" IN SHARE UPDATE EXCLUSIVE MODE";
+
+/// Keeps everybody else out of the tenant.
+pub(crate) const CATALOG_ALONE: &str = "LOCK TABLE \"$catalog\" IN ACCESS EXCLUSIVE MODE";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tenant_has_a_schema_whose_name_fits() {
+        let tenant = |text: &str| TenantId::new(text).unwrap();
+        assert_eq!(Schema::of(&tenant("acme-1")).name(), "t_acme-1");
+        let (a, b) = ("a".repeat(62), "a".repeat(63));
+        let (a, b) = (Schema::of(&tenant(&a)), Schema::of(&tenant(&b)));
+        assert_ne!(a, b);
+        assert!(
+            a.name().starts_with("h_")
+                && a.name().len() == NAME_BYTES_MAX
+                && b.name().len() == NAME_BYTES_MAX
+        );
+    }
+}

@@ -1,0 +1,242 @@
+//! Where one tenant lives, and how its transactions begin.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use diesel::SqliteConnection;
+use diesel::connection::SimpleConnection;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::catalog::{Snapshot, SnapshotCache};
+use super::tenants::lock;
+use crate::database::Database;
+use crate::database::failure::FailureKind;
+use crate::database::pool::{self, Place, Pool, PooledConnection, ThreadPool};
+use crate::error::StoreError;
+use crate::postgres::schema::Schema;
+use crate::settings::{PostgresAddress, StoreSettings};
+use crate::tenant_id::TenantId;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/tenant/sqlite");
+
+/// Pause before a transaction that met another one is done again. Short: the other one holds its locks for
+/// milliseconds, and the caller waits.
+const AGAIN_AFTER: Duration = Duration::from_millis(10);
+
+/// The place itself.
+#[derive(Debug)]
+pub(super) enum Site {
+    /// A file of its own.
+    File(PathBuf),
+    /// A schema of its own.
+    Schema {
+        /// The schema.
+        schema: Schema,
+        /// Its server.
+        address: PostgresAddress,
+    },
+}
+
+/// One tenant's place with its connections and its definitions as they were last read.
+#[derive(Debug)]
+pub(super) struct TenantHome {
+    pub(super) site: Site,
+    pub(super) target_wait_ms: u32,
+    snapshots: SnapshotCache,
+    busy_timeout: Duration,
+    readers: Pool,
+    /// On SQLite one connection: it has one writer at a time, and those who wait for it must not keep connections
+    /// from readers. On PostgreSQL the pool that all share.
+    writers: Pool,
+    begin: Begin,
+    /// Whether the place has its newest form; held while it is being brought there.
+    migrated: Mutex<bool>,
+}
+
+/// The statements that begin a transaction.
+#[derive(Debug)]
+struct Begin {
+    read: String,
+    write: String,
+    define: String,
+}
+
+impl TenantHome {
+    /// A tenant in a file.
+    pub(super) fn in_file(path: PathBuf, settings: &StoreSettings, threads: &ThreadPool) -> Self {
+        let busy_timeout_ms = settings.busy_timeout_ms;
+        let open = |size| {
+            let place = Place::File { path: path.clone(), busy_timeout_ms, durable: false };
+            pool::open(place, size, busy_timeout_ms, threads)
+        };
+        let (readers, writers) = (open(settings.tenant_pool_size), open(1));
+        let immediate = || "BEGIN IMMEDIATE".to_owned();
+        let begin = Begin { read: "BEGIN".to_owned(), write: immediate(), define: immediate() };
+        Self::new(Site::File(path), settings, readers, writers, begin)
+    }
+
+    /// A tenant in a schema.
+    pub(super) fn in_schema(
+        tenant: &TenantId,
+        address: &PostgresAddress,
+        pool: &Pool,
+        settings: &StoreSettings,
+    ) -> Self {
+        let schema = Schema::of(tenant);
+        let begin = Begin {
+            read: schema.begin_read(settings.busy_timeout_ms),
+            write: schema.begin_write(),
+            define: schema.begin_define(),
+        };
+        let site = Site::Schema { schema, address: address.clone() };
+        Self::new(site, settings, pool.clone(), pool.clone(), begin)
+    }
+
+    fn new(site: Site, settings: &StoreSettings, readers: Pool, writers: Pool, begin: Begin) -> Self {
+        Self {
+            site,
+            target_wait_ms: settings.target_wait_ms,
+            snapshots: SnapshotCache::default(),
+            busy_timeout: Duration::from_millis(u64::from(settings.busy_timeout_ms)),
+            readers,
+            writers,
+            begin,
+            migrated: Mutex::new(false),
+        }
+    }
+
+    /// Whether the place is there.
+    pub(super) fn exists(&self) -> Result<bool, StoreError> {
+        match &self.site {
+            Site::File(path) => Ok(path.is_file()),
+            Site::Schema { schema, .. } => schema.exists(&mut *pool::get(&self.readers)?),
+        }
+    }
+
+    /// Connections open and idle.
+    pub(super) fn pool_state(&self) -> (u32, u32) {
+        let (readers, writers) = (self.readers.state(), self.writers.state());
+        (readers.connections + writers.connections, readers.idle_connections + writers.idle_connections)
+    }
+
+    /// Runs `work` in a transaction that reads one state.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        pool::get(&self.readers)?.transaction_begun_by(&self.begin.read, work)
+    }
+
+    /// Runs `work` with the definitions as a transaction reads them.
+    pub(super) fn read_defined<T>(
+        &self,
+        work: impl FnOnce(&mut Database, &Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.read(|connection| {
+            let snapshot = self.snapshots.read(connection)?;
+            work(connection, &snapshot)
+        })
+    }
+
+    /// Runs `work` in a transaction that writes records; an error takes everything back.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.again_where_met(&self.begin.write, work)
+    }
+
+    /// Runs `work` in a transaction that changes definitions and has the tenant to itself; an error takes
+    /// everything back.
+    pub(super) fn define<T>(
+        &self,
+        work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.again_where_met(&self.begin.define, work)
+    }
+
+    /// On PostgreSQL a transaction gives up soon where it meets another one, so that it holds nobody up, and is
+    /// done again as a whole as long as its caller has patience. SQLite waits for its one lock by itself.
+    fn again_where_met<T>(
+        &self,
+        begin: &str,
+        mut work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let deadline = Instant::now() + self.busy_timeout;
+        loop {
+            let mut connection = self.writer(deadline)?;
+            let is_server = matches!(*connection, Database::Postgres(_));
+            let done = connection.transaction_begun_by(begin, |connection| {
+                let snapshot = self.snapshots.read(connection)?;
+                work(connection, &snapshot)
+            });
+            match done {
+                Err(StoreError::Unavailable { message }) if is_server && may_go_on(&message, deadline) => {
+                    // The connection goes back first: others may need it to come to their end.
+                    drop(connection);
+                    std::thread::sleep(AGAIN_AFTER);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// A connection for one call that writes. Waiting for it and waiting for the write lock together take no
+    /// longer than the store's `busy_timeout_ms`.
+    fn writer(&self, deadline: Instant) -> Result<PooledConnection, StoreError> {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let mut connection = pool::get_timeout(&self.writers, left())?;
+        if let Database::Sqlite(connection) = &mut *connection {
+            connection
+                .batch_execute(&format!("PRAGMA busy_timeout = {}", left().as_millis()))
+                .map_err(|error| StoreError::from_diesel("preparing to write", error))?;
+        }
+        Ok(connection)
+    }
+
+    /// Brings the place to its newest form, making it where it is missing.
+    pub(super) fn migrate(&self) -> Result<(), StoreError> {
+        let mut migrated = lock(&self.migrated);
+        if !*migrated {
+            let mut connection = self.writer(Instant::now() + self.busy_timeout)?;
+            match (&self.site, &mut *connection) {
+                (Site::Schema { schema, .. }, Database::Postgres(connection)) => schema.migrate(connection),
+                (_, connection) => migrate_file(connection.sqlite()?),
+            }?;
+            *migrated = true;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a failed transaction only met another one, and there is time to do it again.
+fn may_go_on(message: &str, deadline: Instant) -> bool {
+    let kind = FailureKind::of_message(message);
+    matches!(kind, FailureKind::Busy | FailureKind::Conflicting) && Instant::now() < deadline
+}
+
+/// Brings a tenant's file to its newest form, whole or not at all.
+fn migrate_file(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    // Reading comes first: a tenant that is up to date can be opened while a restore holds the write lock.
+    let is_current = |connection: &mut SqliteConnection| Ok(!connection.has_pending_migration(MIGRATIONS)?);
+    let run = |connection: &mut SqliteConnection| {
+        // Another process may have been faster; under the write lock the answer stays true.
+        connection.run_pending_migrations(MIGRATIONS).map(drop)
+    };
+    let outcome: Result<(), Box<dyn std::error::Error + Send + Sync>> = match is_current(connection) {
+        Ok(true) => Ok(()),
+        Ok(false) => connection.immediate_transaction(run),
+        Err(error) => Err(error),
+    };
+    outcome.map_err(|error| migration_failed(&error.to_string()))
+}
+
+/// A migration that failed, or that met somebody who holds the lock.
+pub(crate) fn migration_failed(message: &str) -> StoreError {
+    if FailureKind::of_message(message).passes() {
+        StoreError::Unavailable { message: message.to_owned() }
+    } else {
+        StoreError::failed("migrating a tenant's data", message)
+    }
+}
