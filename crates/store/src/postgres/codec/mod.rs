@@ -1,27 +1,81 @@
-//! Cells in PostgreSQL's binary formats.
+//! Cells in PostgreSQL's binary formats, both ways.
+//!
+//! The formats are those of the types' `send` and `recv` functions (see "Frontend/Backend Protocol" and `COPY` in
+//! PostgreSQL's manual): a field is a length of four bytes, -1 for null, and its bytes, all numbers big-endian.
+//!
+//! | cell | column type | bytes |
+//! | --- | --- | --- |
+//! | integer | `int8` | eight |
+//! | boolean | `bool` | one |
+//! | timestamp | `timestamptz` | eight: microseconds since 2000 |
+//! | date | `date` | four: days since 2000 |
+//! | decimal | `numeric` | groups of four digits, see [`numeric`] |
+//! | uuid | `uuid` | sixteen |
+//! | JSON | `jsonb` | a version and the text |
+//! | array | array | see [`array`] |
+
+mod array;
+mod json;
+mod numeric;
+mod uuid;
 
 use reinstate_describe::{BaseType, CellValue, ColumnType, Value};
 
 /// Why bytes or a cell could not be translated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct CodecError(pub(crate) &'static str);
+pub(crate) enum CodecError {
+    /// A cell does not hold what its column's type says.
+    #[error("a cell of a column of type {0} holds something else")]
+    Cell(&'static str),
+    /// Bytes from the server are no value of their type.
+    #[error("the server sent a value of type {0} that is none")]
+    Bytes(&'static str),
+    /// A type that no column of ours has.
+    #[error("the server sent a value of a type with the number {0}, which is unknown here")]
+    Type(u32),
+}
 
-/// The number of a type.
+/// Days from 1970, where ours begin, to 2000, where PostgreSQL's do.
+const EPOCH_DAYS: i64 = 10_957;
+
+/// Microseconds from 1970 to 2000.
+const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400 * 1_000_000;
+
+/// What `jsonb` puts before its text.
+const JSONB_VERSION: u8 = 1;
+
+const BOOL: u32 = 16;
+const NAME: u32 = 19;
+const INT8: u32 = 20;
+const INT2: u32 = 21;
+const INT4: u32 = 23;
+const TEXT: u32 = 25;
+const OID: u32 = 26;
+const JSON: u32 = 114;
+const BPCHAR: u32 = 1042;
+const VARCHAR: u32 = 1043;
+const DATE: u32 = 1082;
+const TIMESTAMP: u32 = 1114;
+const TIMESTAMPTZ: u32 = 1184;
+const NUMERIC: u32 = 1700;
+const UUID: u32 = 2950;
+const JSONB: u32 = 3802;
+
+/// The number of the type of a single value.
 pub(crate) const fn element_oid(base: BaseType) -> u32 {
     match base {
-        BaseType::Text => 25,
-        BaseType::Integer => 20,
-        BaseType::Decimal => 1700,
-        BaseType::Boolean => 16,
-        BaseType::Timestamp => 1184,
-        BaseType::Date => 1082,
-        BaseType::Uuid => 2950,
-        BaseType::Json => 3802,
+        BaseType::Text => TEXT,
+        BaseType::Integer => INT8,
+        BaseType::Decimal => NUMERIC,
+        BaseType::Boolean => BOOL,
+        BaseType::Timestamp => TIMESTAMPTZ,
+        BaseType::Date => DATE,
+        BaseType::Uuid => UUID,
+        BaseType::Json => JSONB,
     }
 }
 
-/// The number of an array's type.
+/// The number of the type of an array of a base type.
 pub(crate) const fn array_oid(base: BaseType) -> u32 {
     match base {
         BaseType::Text => 1009,
@@ -35,16 +89,135 @@ pub(crate) const fn array_oid(base: BaseType) -> u32 {
     }
 }
 
-/// Appends a field: its length and its bytes.
-pub(crate) fn encode(
-    _column_type: ColumnType,
-    _value: Value<'_>,
-    _out: &mut Vec<u8>,
-) -> Result<(), CodecError> {
-    Err(CodecError("under construction"))
+const BASE_TYPES: [BaseType; 8] = [
+    BaseType::Text,
+    BaseType::Integer,
+    BaseType::Decimal,
+    BaseType::Boolean,
+    BaseType::Timestamp,
+    BaseType::Date,
+    BaseType::Uuid,
+    BaseType::Json,
+];
+
+/// What begins a binary `COPY`: the signature, no flags, no extension.
+pub(crate) const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+/// What ends a binary `COPY`.
+pub(crate) const COPY_TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// Begins a row of a binary `COPY`.
+pub(crate) fn row_begin(columns: usize, out: &mut Vec<u8>) {
+    // A table has 1,600 columns at most.
+    out.extend_from_slice(&i16::try_from(columns).unwrap_or(i16::MAX).to_be_bytes());
 }
 
-/// Reads a field by the number of its type.
-pub(crate) fn decode(_oid: u32, _bytes: &[u8]) -> Result<CellValue, CodecError> {
-    Err(CodecError("under construction"))
+/// Appends a field: its length and its bytes. An absent value is written as null.
+///
+/// # Errors
+/// [`CodecError::Cell`] where the value is not of the type.
+pub(crate) fn encode(column_type: ColumnType, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    if matches!(value, Value::Absent | Value::Null) {
+        out.extend_from_slice(&(-1_i32).to_be_bytes());
+        return Ok(());
+    }
+    with_length(out, |out| {
+        if column_type.array {
+            match value {
+                Value::Text(text) => array::encode(column_type.base, text, out),
+                _ => Err(CodecError::Cell("array")),
+            }
+        } else {
+            encode_single(column_type.base, value, out)
+        }
+    })
 }
+
+/// Appends the length of what `write` appends, and that.
+fn with_length(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
+    let place = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out)?;
+    let length = i32::try_from(out.len() - place - 4).map_err(|_| CodecError::Cell("any: it is too long"))?;
+    if let Some(field) = out.get_mut(place..place + 4) {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(())
+}
+
+/// Appends the bytes of a single value.
+fn encode_single(base: BaseType, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    match (base, value) {
+        (BaseType::Text, Value::Text(text)) => out.extend_from_slice(text.as_bytes()),
+        (BaseType::Integer, Value::Int(number)) => out.extend_from_slice(&number.to_be_bytes()),
+        (BaseType::Boolean, Value::Int(number)) => out.push(u8::from(number != 0)),
+        (BaseType::Timestamp, Value::Int(micros)) => {
+            out.extend_from_slice(&micros.saturating_sub(EPOCH_MICROS).to_be_bytes());
+        }
+        (BaseType::Date, Value::Int(days)) => {
+            let days = i32::try_from(days.saturating_sub(EPOCH_DAYS));
+            out.extend_from_slice(&days.map_err(|_| CodecError::Cell("date"))?.to_be_bytes());
+        }
+        (BaseType::Decimal, Value::Text(text)) => numeric::encode(text, out)?,
+        (BaseType::Uuid, Value::Text(text)) => uuid::encode(text, out)?,
+        (BaseType::Json, Value::Text(text)) => {
+            out.push(JSONB_VERSION);
+            out.extend_from_slice(text.as_bytes());
+        }
+        _ => return Err(CodecError::Cell("a single value")),
+    }
+    Ok(())
+}
+
+/// Reads the bytes of a field by the number of its type.
+///
+/// # Errors
+/// [`CodecError::Bytes`] where they are no value of the type, [`CodecError::Type`] for types that nothing of ours
+/// has.
+pub(crate) fn decode(oid: u32, bytes: &[u8]) -> Result<CellValue, CodecError> {
+    Ok(match oid {
+        TEXT | VARCHAR | BPCHAR | NAME => CellValue::Text(text(bytes)?.to_owned()),
+        INT8 => CellValue::Int(i64::from_be_bytes(exactly(bytes, "int8")?)),
+        INT4 => CellValue::Int(i32::from_be_bytes(exactly(bytes, "int4")?).into()),
+        INT2 => CellValue::Int(i16::from_be_bytes(exactly(bytes, "int2")?).into()),
+        OID => CellValue::Int(u32::from_be_bytes(exactly(bytes, "oid")?).into()),
+        BOOL => CellValue::Int(i64::from(exactly::<1>(bytes, "bool")? != [0])),
+        TIMESTAMPTZ | TIMESTAMP => {
+            let micros = i64::from_be_bytes(exactly(bytes, "timestamptz")?);
+            CellValue::Int(micros.checked_add(EPOCH_MICROS).ok_or(CodecError::Bytes("timestamptz"))?)
+        }
+        DATE => CellValue::Int(i64::from(i32::from_be_bytes(exactly(bytes, "date")?)) + EPOCH_DAYS),
+        NUMERIC => CellValue::Text(numeric::decode(bytes)?),
+        UUID => CellValue::Text(uuid::decode(bytes)?),
+        JSONB => match bytes {
+            [JSONB_VERSION, json @ ..] => CellValue::Text(json::compact(text(json)?)),
+            _ => return Err(CodecError::Bytes("jsonb")),
+        },
+        JSON => CellValue::Text(json::compact(text(bytes)?)),
+        oid => {
+            let base = BASE_TYPES.into_iter().find(|base| array_oid(*base) == oid);
+            CellValue::Text(array::decode(base.ok_or(CodecError::Type(oid))?, bytes)?)
+        }
+    })
+}
+
+fn text(bytes: &[u8]) -> Result<&str, CodecError> {
+    std::str::from_utf8(bytes).map_err(|_| CodecError::Bytes("text"))
+}
+
+fn exactly<const LENGTH: usize>(bytes: &[u8], type_name: &'static str) -> Result<[u8; LENGTH], CodecError> {
+    bytes.try_into().map_err(|_| CodecError::Bytes(type_name))
+}
+
+/// Takes a number of two or four bytes off the front.
+fn take<const LENGTH: usize>(bytes: &mut &[u8], type_name: &'static str) -> Result<[u8; LENGTH], CodecError> {
+    let (head, rest) = bytes.split_first_chunk::<LENGTH>().ok_or(CodecError::Bytes(type_name))?;
+    *bytes = rest;
+    Ok(*head)
+}
+
+#[cfg(test)]
+mod tests;

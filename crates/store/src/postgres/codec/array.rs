@@ -1,0 +1,94 @@
+//! Arrays of one dimension: the number of dimensions, whether there are nulls, the elements' type, the length,
+//! the first index, and the elements as fields.
+//!
+//! A cell holds an array as compact JSON of its elements' JSON forms.
+
+use std::borrow::Cow;
+
+use reinstate_describe::record_json::write_value;
+use reinstate_describe::value::{date, timestamp};
+use reinstate_describe::{BaseType, ColumnType, Value};
+use serde_json::value::RawValue;
+
+use super::{CodecError, decode as decode_field, element_oid, encode_single, take, with_length};
+
+/// Appends an array.
+pub(super) fn encode(base: BaseType, text: &str, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    let fault = CodecError::Cell("array");
+    let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| fault.clone())?;
+    let has_null = elements.iter().any(|element| is_null(base, element));
+    let dimensions = i32::from(!elements.is_empty());
+    out.extend_from_slice(&dimensions.to_be_bytes());
+    out.extend_from_slice(&i32::from(has_null).to_be_bytes());
+    out.extend_from_slice(&element_oid(base).to_be_bytes());
+    if elements.is_empty() {
+        return Ok(());
+    }
+    out.extend_from_slice(&i32::try_from(elements.len()).map_err(|_| fault)?.to_be_bytes());
+    out.extend_from_slice(&1_i32.to_be_bytes());
+    for element in elements {
+        if is_null(base, element) {
+            out.extend_from_slice(&(-1_i32).to_be_bytes());
+        } else {
+            with_length(out, |out| encode_element(base, element.get(), out))?;
+        }
+    }
+    Ok(())
+}
+
+/// A JSON null is a value of its own where the elements are JSON, and none elsewhere.
+fn is_null(base: BaseType, element: &RawValue) -> bool {
+    base != BaseType::Json && element.get() == "null"
+}
+
+fn encode_element(base: BaseType, json: &str, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    let fault = || CodecError::Cell("array");
+    let string = || serde_json::from_str::<Cow<'_, str>>(json).map_err(|_| fault());
+    match base {
+        BaseType::Text | BaseType::Uuid => encode_single(base, Value::Text(&string()?), out),
+        BaseType::Integer => encode_single(base, Value::Int(json.parse().map_err(|_| fault())?), out),
+        BaseType::Boolean => encode_single(base, Value::Int(i64::from(json == "true")), out),
+        BaseType::Timestamp => {
+            let micros = timestamp::parse(&string()?).ok_or_else(fault)?;
+            encode_single(base, Value::Int(micros), out)
+        }
+        BaseType::Date => {
+            let days = date::parse(&string()?).ok_or_else(fault)?;
+            encode_single(base, Value::Int(days), out)
+        }
+        BaseType::Decimal | BaseType::Json => encode_single(base, Value::Text(json), out),
+    }
+}
+
+/// Reads an array into the text of its cell.
+pub(super) fn decode(base: BaseType, mut bytes: &[u8]) -> Result<String, CodecError> {
+    const ARRAY: &str = "array";
+    let fault = || CodecError::Bytes(ARRAY);
+    let dimensions = i32::from_be_bytes(take(&mut bytes, ARRAY)?);
+    take::<4>(&mut bytes, ARRAY)?;
+    let oid = u32::from_be_bytes(take(&mut bytes, ARRAY)?);
+    if oid != element_oid(base) || !(0..=1).contains(&dimensions) {
+        return Err(fault());
+    }
+    let mut text = String::from("[");
+    if dimensions == 1 {
+        let count = i32::from_be_bytes(take(&mut bytes, ARRAY)?);
+        take::<4>(&mut bytes, ARRAY)?;
+        for index in 0..count {
+            if index > 0 {
+                text.push(',');
+            }
+            let length = i32::from_be_bytes(take(&mut bytes, ARRAY)?);
+            let Ok(length) = usize::try_from(length) else {
+                text.push_str("null");
+                continue;
+            };
+            let (element, rest) = bytes.split_at_checked(length).ok_or_else(fault)?;
+            bytes = rest;
+            let element = decode_field(oid, element)?;
+            write_value(ColumnType { base, array: false }, element.as_value(), &mut text);
+        }
+    }
+    text.push(']');
+    if bytes.is_empty() { Ok(text) } else { Err(fault()) }
+}

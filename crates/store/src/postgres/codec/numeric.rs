@@ -1,0 +1,141 @@
+//! Exact decimals: a number of base-10,000 digits, the weight of the first, a sign, and the digits shown after
+//! the point.
+
+use super::{CodecError, take};
+
+/// Decimal digits in one of the format's.
+const GROUP: usize = 4;
+
+const POSITIVE: u16 = 0x0000;
+const NEGATIVE: u16 = 0x4000;
+
+/// Appends a canonical decimal.
+pub(super) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    let fault = || CodecError::Cell("numeric");
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(unsigned) => (NEGATIVE, unsigned),
+        None => (POSITIVE, text),
+    };
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return Err(fault());
+    }
+    let whole = whole.trim_start_matches('0');
+    let head = out.len();
+    out.extend_from_slice(&[0; 8]);
+    let mut groups = Groups { out, weight: None, count: 0, trailing_zeros: 0 };
+    let whole_groups = whole.len().div_ceil(GROUP);
+    let first = whole.len() % GROUP;
+    let (first, rest) = whole.split_at(if first == 0 { GROUP.min(whole.len()) } else { first });
+    let mut weight = i64::try_from(whole_groups).map_err(|_| fault())? - 1;
+    for digits in std::iter::once(first.as_bytes()).chain(rest.as_bytes().chunks(GROUP)) {
+        if !digits.is_empty() {
+            groups.push(value_of(digits), weight);
+            weight -= 1;
+        }
+    }
+    weight = -1;
+    for digits in fraction.as_bytes().chunks(GROUP) {
+        let missing = u32::try_from(GROUP - digits.len()).map_err(|_| fault())?;
+        groups.push(value_of(digits) * 10_u16.pow(missing), weight);
+        weight -= 1;
+    }
+    let (count, weight) = groups.finish();
+    let fields = [
+        u16::try_from(count).map_err(|_| fault())?,
+        i16::try_from(weight).map_err(|_| fault())?.cast_unsigned(),
+        if count == 0 { POSITIVE } else { sign },
+        u16::try_from(fraction.len()).map_err(|_| fault())?,
+    ];
+    let places = out.get_mut(head..).into_iter().flat_map(|tail| tail.chunks_exact_mut(2));
+    for (place, field) in places.zip(fields) {
+        place.copy_from_slice(&field.to_be_bytes());
+    }
+    Ok(())
+}
+
+fn value_of(digits: &[u8]) -> u16 {
+    digits.iter().fold(0, |value, digit| value * 10 + u16::from(digit - b'0'))
+}
+
+/// Groups as they are written: zeros in front and behind are left out.
+struct Groups<'a> {
+    out: &'a mut Vec<u8>,
+    weight: Option<i64>,
+    count: usize,
+    trailing_zeros: usize,
+}
+
+impl Groups<'_> {
+    fn push(&mut self, group: u16, weight: i64) {
+        if self.weight.is_none() {
+            if group == 0 {
+                return;
+            }
+            self.weight = Some(weight);
+        }
+        self.out.extend_from_slice(&group.to_be_bytes());
+        self.count += 1;
+        self.trailing_zeros = if group == 0 { self.trailing_zeros + 1 } else { 0 };
+    }
+
+    fn finish(self) -> (usize, i64) {
+        self.out.truncate(self.out.len() - 2 * self.trailing_zeros);
+        (self.count - self.trailing_zeros, self.weight.unwrap_or_default())
+    }
+}
+
+/// Reads a decimal into its canonical text.
+pub(super) fn decode(mut bytes: &[u8]) -> Result<String, CodecError> {
+    let fault = CodecError::Bytes("numeric");
+    let mut field = || take::<2>(&mut bytes, "numeric");
+    let count = usize::from(u16::from_be_bytes(field()?));
+    let weight = i32::from(i16::from_be_bytes(field()?));
+    let sign = u16::from_be_bytes(field()?);
+    field()?;
+    if bytes.len() != count * 2 || !(sign == POSITIVE || sign == NEGATIVE) {
+        // NaN and the infinities have signs of their own.
+        return Err(fault);
+    }
+    let mut digits = bytes.chunks_exact(2).map(|group| match group {
+        [high, low] => u16::from_be_bytes([*high, *low]),
+        _ => 0,
+    });
+    let mut text = String::new();
+    if sign == NEGATIVE {
+        text.push('-');
+    }
+    let mut is_first = true;
+    for _ in 0..=weight.max(-1) {
+        let group = digits.next().unwrap_or_default();
+        push_group(&mut text, group, is_first)?;
+        is_first = false;
+    }
+    if is_first {
+        text.push('0');
+    }
+    let mut fraction = String::new();
+    // Groups that lie wholly behind the point's first ones.
+    for _ in weight + 1..0 {
+        fraction.push_str("0000");
+    }
+    for group in digits {
+        push_group(&mut fraction, group, false)?;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    if !fraction.is_empty() {
+        text.push('.');
+        text.push_str(fraction);
+    }
+    Ok(text)
+}
+
+fn push_group(text: &mut String, group: u16, is_first: bool) -> Result<(), CodecError> {
+    use std::fmt::Write as _;
+    if group >= 10_000 {
+        return Err(CodecError::Bytes("numeric"));
+    }
+    // Writing to a text cannot fail.
+    let _ = if is_first { write!(text, "{group}") } else { write!(text, "{group:04}") };
+    Ok(())
+}
