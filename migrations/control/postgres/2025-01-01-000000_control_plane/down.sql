@@ -1,1 +1,4 @@
--- under construction
+DROP TABLE uploads;
+DROP TABLE restore_logs;
+DROP TABLE restore_runs;
+DROP TABLE restores;

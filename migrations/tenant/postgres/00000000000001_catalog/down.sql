@@ -1,1 +1,4 @@
--- under construction
+DROP TABLE "$applied_runs";
+DROP TABLE "$fields";
+DROP TABLE "$models";
+DROP TABLE "$catalog";
