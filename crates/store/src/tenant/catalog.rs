@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use reinstate_describe::ddl::Dialect;
 use reinstate_describe::definition::{field_from_catalog, field_to_json, model_from_catalog, model_to_json};
 use reinstate_describe::{Catalog, Field, Layout, Model, Name};
 use serde_json::Value as Json;
@@ -104,15 +105,18 @@ pub(super) fn model_insert(connection: &mut Database, model: &Model) -> Result<(
 /// Writes the attributes of a model anew.
 pub(super) fn model_update(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
     let mut statement = Statement::new("UPDATE \"$models\" SET \"definition\" = ");
-    statement.text(model_text(model)).sql(" WHERE \"name\" = ").text(model.name.as_str());
+    statement.text(model_text(model)).sql(" WHERE ");
+    push_named(connection.dialect(), "name", &model.name, &mut statement);
     write(connection, &statement)?;
     changed(connection)
 }
 
 /// Removes a model and its fields.
 pub(super) fn model_remove(connection: &mut Database, model: &Name) -> Result<(), StoreError> {
-    for table in ["DELETE FROM \"$fields\" WHERE \"model\" = ", "DELETE FROM \"$models\" WHERE \"name\" = "] {
-        write(connection, Statement::new(table).text(model.as_str()))?;
+    for (table, column) in [("$fields", "model"), ("$models", "name")] {
+        let mut statement = Statement::new(format!("DELETE FROM \"{table}\" WHERE "));
+        push_named(connection.dialect(), column, model, &mut statement);
+        write(connection, &statement)?;
     }
     changed(connection)
 }
@@ -133,26 +137,26 @@ pub(super) fn fields_insert(
 pub(super) fn field_update(connection: &mut Database, model: &Name, field: &Field) -> Result<(), StoreError> {
     let mut statement = Statement::new("UPDATE \"$fields\" SET \"definition\" = ");
     statement.text(field_to_json(field).to_string());
-    statement.sql(" WHERE \"model\" = ").text(model.as_str());
-    statement.sql(" AND \"name\" = ").text(field.name.as_str());
+    statement.sql(" WHERE ");
+    push_field(connection.dialect(), model, &field.name, &mut statement);
     write(connection, &statement)?;
     changed(connection)
 }
 
 /// Removes a field.
 pub(super) fn field_remove(connection: &mut Database, model: &Name, field: &Name) -> Result<(), StoreError> {
-    let mut statement = Statement::new("DELETE FROM \"$fields\" WHERE \"model\" = ");
-    statement.text(model.as_str()).sql(" AND \"name\" = ").text(field.as_str());
+    let mut statement = Statement::new("DELETE FROM \"$fields\" WHERE ");
+    push_field(connection.dialect(), model, field, &mut statement);
     write(connection, &statement)?;
     changed(connection)
 }
 
 /// How many fields a model has.
 pub(super) fn field_count(connection: &mut Database, model: &Name) -> Result<usize, StoreError> {
-    let count = Statement::new("SELECT count(*) FROM \"$fields\" WHERE \"model\" = ")
-        .text(model.as_str())
-        .number(connection)
-        .map_err(|error| StoreError::from_diesel("counting fields", error))?;
+    let mut statement = Statement::new("SELECT count(*) FROM \"$fields\" WHERE ");
+    push_named(connection.dialect(), "model", model, &mut statement);
+    let count =
+        statement.number(connection).map_err(|error| StoreError::from_diesel("counting fields", error))?;
     Ok(usize::try_from(count).unwrap_or_default())
 }
 
@@ -163,8 +167,25 @@ fn field_insert(connection: &mut Database, model: &Name, field: &Field) -> Resul
     );
     statement.text(model.as_str()).sql(", ").text(field.name.as_str());
     statement.sql(", ").text(field_to_json(field).to_string());
-    statement.sql(" FROM \"$fields\" WHERE \"model\" = ").text(model.as_str());
+    statement.sql(" FROM \"$fields\" WHERE ");
+    push_named(connection.dialect(), "model", model, &mut statement);
     write(connection, &statement)
+}
+
+/// Adds the condition that a column holds a name, in whatever case. SQLite's columns compare so by themselves.
+fn push_named(dialect: Dialect, column: &str, name: &Name, out: &mut Statement) {
+    match dialect {
+        Dialect::Sqlite => out.sql(&format!("\"{column}\" = ")),
+        Dialect::Postgres => out.sql(&format!("lower(\"{column}\") = ")),
+    };
+    out.text(name.folded());
+}
+
+/// Adds the condition that a row of `"$fields"` is that of a field.
+fn push_field(dialect: Dialect, model: &Name, field: &Name, out: &mut Statement) {
+    push_named(dialect, "model", model, out);
+    out.sql(" AND ");
+    push_named(dialect, "name", field, out);
 }
 
 fn version(connection: &mut Database) -> Result<i64, StoreError> {

@@ -1,6 +1,6 @@
 //! The Describe API's storage calls: definitions and their tables change together or not at all.
 
-use reinstate_describe::ddl::quote;
+use reinstate_describe::ddl::{column_name, table_name};
 use reinstate_describe::definition::DefinitionFault;
 use reinstate_describe::system::is_reserved_model;
 use reinstate_describe::{Field, Model, ModelStatus, Name};
@@ -216,7 +216,9 @@ fn require_same_type(existing: &Field, field: &Field) -> Result<(), StoreError> 
 }
 
 fn require_values(connection: &mut Database, model: &Name, field: &Name) -> Result<(), StoreError> {
-    let sql = format!("SELECT count(*) FROM {} WHERE {} IS NULL", tables::table_name(model), quote(field));
+    let dialect = connection.dialect();
+    let (table, column) = (table_name(dialect, model), column_name(dialect, field));
+    let sql = format!("SELECT count(*) FROM {table} WHERE {column} IS NULL");
     let missing = Statement::once(sql)
         .number(connection)
         .map_err(|error| StoreError::from_diesel("counting missing values", error))?;

@@ -1,6 +1,7 @@
 //! The tenant plane: one file or schema a tenant with its catalog, its models' tables and the marks of applied runs.
 
 mod access;
+mod by_id;
 mod catalog;
 mod definitions;
 mod dump;

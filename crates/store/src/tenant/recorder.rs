@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::access::require_record;
-use super::writer::{Writer, records_find};
+use super::by_id::{Purpose, records_find};
+use super::writer::Writer;
 use crate::database::Database;
 use crate::error::StoreError;
 
@@ -130,7 +131,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn require_editable(&self, connection: &mut Database, batch: &Batch) -> Result<(), StoreError> {
-        let existing = records_find(connection, batch, &ACCESS_COLUMNS)
+        let existing = records_find(connection, batch, &ACCESS_COLUMNS, Purpose::Change)
             .map_err(|error| StoreError::from_diesel("reading records", error))?;
         rows(batch).try_for_each(|row| {
             require_record(self.caller, batch.id(row), existing.get(&row), AccessLevel::Edit)
@@ -142,7 +143,7 @@ impl<'a> Recorder<'a> {
         if !lacking && self.guard.columns().is_empty() {
             return Ok(());
         }
-        let existing = records_find(connection, batch, self.guard.columns())
+        let existing = records_find(connection, batch, self.guard.columns(), Purpose::Change)
             .map_err(|error| StoreError::from_diesel("reading records", error))?;
         self.faults.extend(self.guard.faults(batch, &existing).into_iter().map(|(_, fault)| fault));
         Ok(())

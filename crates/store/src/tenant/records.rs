@@ -4,13 +4,16 @@
 use std::collections::HashMap;
 
 use reinstate_describe::access::ACCESS_COLUMNS;
-use reinstate_describe::{AccessLevel, Caller, FilterFault, Layout, ListQuery, Trashed};
+use reinstate_describe::ddl::table_name;
+use reinstate_describe::{
+    AccessLevel, BaseType, Caller, CellValue, ColumnType, FilterFault, Layout, ListQuery, Trashed,
+};
 use reinstate_engine::{Conflict, IdSource};
 
+use super::Tenant;
 use super::access::{require, require_record};
+use super::by_id::{Purpose, cells_by_id, push_ids};
 use super::recorder::{Recorder, with_id};
-use super::tables::table_name;
-use super::{Tenant, writer};
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::query::{self, RecordPage, TableRef};
@@ -31,7 +34,7 @@ impl Tenant {
         require(caller, AccessLevel::Read, "read records")?;
         self.read(|connection, snapshot| {
             let layout = snapshot.layout(model)?;
-            let table = table_name(&layout.model().name);
+            let table = table_name(connection.dialect(), &layout.model().name);
             let table = TableRef { table: &table, only: None };
             query::list(connection, table, &layout, Some(caller), &query(&layout)?)
         })
@@ -51,7 +54,7 @@ impl Tenant {
         require(caller, AccessLevel::Read, "read records")?;
         self.read(|connection, snapshot| {
             let layout = snapshot.layout(model)?;
-            let table = table_name(&layout.model().name);
+            let table = table_name(connection.dialect(), &layout.model().name);
             let table = TableRef { table: &table, only: None };
             query::get(connection, table, &layout, Some(caller), id, trashed)?
                 .ok_or_else(|| StoreError::record_not_found(id))
@@ -167,14 +170,16 @@ fn require_full(
     ids: &[String],
 ) -> Result<(), StoreError> {
     let failed = |error| StoreError::from_diesel("reading records", error);
-    let existing = writer::cells_by_id(connection, layout, ids.iter().map(String::as_str), &ACCESS_COLUMNS)
-        .map_err(failed)?;
+    let named = ids.iter().map(String::as_str);
+    let existing =
+        cells_by_id(connection, layout, named, &ACCESS_COLUMNS, Purpose::Change).map_err(failed)?;
     ids.iter().try_for_each(|id| require_record(caller, id, existing.get(id.as_str()), AccessLevel::Full))
 }
 
 fn remove(connection: &mut Database, layout: &Layout, ids: &[String]) -> Result<(), StoreError> {
-    let mut statement = Statement::once(format!("DELETE FROM {}", table_name(&layout.model().name)));
-    writer::push_ids(ids.iter().map(String::as_str), &mut statement);
+    let dialect = connection.dialect();
+    let mut statement = Statement::once(format!("DELETE FROM {}", table_name(dialect, &layout.model().name)));
+    push_ids(dialect, ids.iter().map(String::as_str), &mut statement);
     statement.run(connection).map(drop).map_err(|error| StoreError::from_diesel("removing records", error))
 }
 
@@ -184,17 +189,19 @@ fn trash(
     ids: &[String],
     now_micros: i64,
 ) -> Result<(), StoreError> {
-    let mut statement =
-        Statement::once(format!("UPDATE {} SET \"trashed_at\" = ", table_name(&layout.model().name)));
-    statement.int(now_micros).sql(", \"updated_at\" = ").int(now_micros);
-    writer::push_ids(ids.iter().map(String::as_str), &mut statement);
+    const TIMESTAMP: ColumnType = ColumnType { base: BaseType::Timestamp, array: false };
+    let (dialect, now) = (connection.dialect(), CellValue::Int(now_micros));
+    let table = table_name(dialect, &layout.model().name);
+    let mut statement = Statement::once(format!("UPDATE {table} SET \"trashed_at\" = "));
+    statement.bind_as(TIMESTAMP, now.clone()).sql(", \"updated_at\" = ").bind_as(TIMESTAMP, now);
+    push_ids(dialect, ids.iter().map(String::as_str), &mut statement);
     statement.sql(" AND \"trashed_at\" IS NULL");
     statement.run(connection).map(drop).map_err(|error| StoreError::from_diesel("trashing records", error))
 }
 
 /// The records as they are now, in the order of `ids`.
 fn read_back(connection: &mut Database, layout: &Layout, ids: &[String]) -> Result<Vec<String>, StoreError> {
-    let table = table_name(&layout.model().name);
+    let table = table_name(connection.dialect(), &layout.model().name);
     let table = TableRef { table: &table, only: None };
     let records: HashMap<_, _> = query::by_ids(connection, table, layout, None, ids, Trashed::Include)?;
     Ok(ids.iter().filter_map(|id| records.get(id).cloned()).collect())

@@ -4,20 +4,15 @@
 
 use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use reinstate_describe::ddl::{self, Dialect, SEQUENCE_COLUMN, quote};
+use reinstate_describe::ddl::{self, Dialect, SEQUENCE_COLUMN, column_name, table_name};
 use reinstate_describe::definition::DefinitionFault;
+use reinstate_describe::system::SYSTEM_COLUMNS;
 use reinstate_describe::{CellValue, Field, Model, Name};
 
 use super::catalog;
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::statement::Statement;
-
-/// Columns that SQLite gives a table at most, as it is built by default.
-const COLUMNS_MAX: usize = 2_000;
-
-/// Columns of a model's table that are no fields: the system columns and the row number.
-const COLUMNS_OF_OUR_OWN: usize = reinstate_describe::system::SYSTEM_COLUMNS.len() + 1;
 
 /// Records that one statement looks at or changes where the work may be called off: a few hundredths of a
 /// second, so that a cancel is noticed within its 250 ms.
@@ -26,23 +21,20 @@ const STEP_RECORDS: i64 = 50_000;
 /// Asked between two steps of long work; `false` ends it early, and the caller, who knows why, takes it back.
 pub(super) type GoOn<'a> = &'a dyn Fn() -> bool;
 
-/// The quoted table of a model.
-pub(super) fn table_name(model: &Name) -> String {
-    ddl::table_name(Dialect::Sqlite, model)
-}
-
 /// Creates a model: definition, table, indexes.
 pub(super) fn model_create(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
-    check_columns(&model.name, model.fields.len())?;
+    let dialect = connection.dialect();
+    check_columns(dialect, &model.name, model.fields.len(), 0)?;
     catalog::model_insert(connection, model)?;
-    define(connection, &ddl::create_table(Dialect::Sqlite, model))?;
-    define_all(connection, &ddl::create_indexes(Dialect::Sqlite, model))
+    define(connection, &ddl::create_table(dialect, model))?;
+    define_all(connection, &ddl::create_indexes(dialect, model))
 }
 
 /// Removes a model: definition, table, records.
 pub(super) fn model_drop(connection: &mut Database, model: &Name) -> Result<(), StoreError> {
     catalog::model_remove(connection, model)?;
-    define(connection, &ddl::drop_table(Dialect::Sqlite, model))
+    let sql = ddl::drop_table(connection.dialect(), model);
+    define(connection, &sql)
 }
 
 /// Adds fields to a model that has `existing` of them; its records get their default values.
@@ -53,10 +45,12 @@ pub(super) fn fields_add(
     fields: &[Field],
     go_on: GoOn<'_>,
 ) -> Result<(), StoreError> {
-    check_columns(model, existing + fields.len())?;
+    let dialect = connection.dialect();
+    let dropped = columns_dropped(connection, model)?;
+    check_columns(dialect, model, existing + fields.len(), dropped)?;
     catalog::fields_insert(connection, model, fields)?;
     for field in fields {
-        define(connection, &ddl::add_column(Dialect::Sqlite, model, field))?;
+        define(connection, &ddl::add_column(dialect, model, field))?;
     }
     fill_defaults(connection, model, fields, go_on)?;
     for field in fields.iter().take_while(|_| go_on()) {
@@ -71,7 +65,7 @@ pub(super) fn indexes_create(
     model: &Name,
     field: &Field,
 ) -> Result<(), StoreError> {
-    if let Some(sql) = ddl::create_index(Dialect::Sqlite, model, field) {
+    if let Some(sql) = ddl::create_index(connection.dialect(), model, field) {
         Statement::once(sql).run(connection).map_err(|error| match error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => StoreError::Conflict {
                 message: format!(
@@ -87,19 +81,25 @@ pub(super) fn indexes_create(
 
 /// Drops the indexes of a field.
 pub(super) fn indexes_drop(connection: &mut Database, model: &Name, field: &Name) -> Result<(), StoreError> {
-    define_all(connection, &ddl::drop_indexes(Dialect::Sqlite, model, field))
+    let statements = ddl::drop_indexes(connection.dialect(), model, field);
+    define_all(connection, &statements)
 }
 
 /// Removes a field: definition, indexes, column with its values.
 pub(super) fn field_drop(connection: &mut Database, model: &Name, field: &Name) -> Result<(), StoreError> {
     catalog::field_remove(connection, model, field)?;
     indexes_drop(connection, model, field)?;
-    define(connection, &ddl::drop_column(Dialect::Sqlite, model, field))
+    let sql = ddl::drop_column(connection.dialect(), model, field);
+    define(connection, &sql)
 }
 
 /// Whether a model holds any record.
 pub(super) fn has_records(connection: &mut Database, model: &Name) -> Result<bool, StoreError> {
-    exists(connection, &format!("SELECT EXISTS (SELECT 1 FROM {})", table_name(model)))
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", table_name(connection.dialect(), model));
+    Statement::once(sql)
+        .number(connection)
+        .map(|exists| exists != 0)
+        .map_err(|error| StoreError::from_diesel("looking for records", error))
 }
 
 /// Whether any record of a model has an access list that is not empty.
@@ -108,15 +108,18 @@ pub(super) fn is_restricted(
     model: &Name,
     go_on: GoOn<'_>,
 ) -> Result<bool, StoreError> {
-    let lists = ["access_read", "access_edit", "access_full", "access_deny"];
-    let used = lists.map(|list| format!("(\"{list}\" IS NOT NULL AND \"{list}\" <> '[]')")).join(" OR ");
-    let table = table_name(model);
+    let dialect = connection.dialect();
+    let is_used = |list: &str| match dialect {
+        Dialect::Sqlite => format!("(\"{list}\" IS NOT NULL AND \"{list}\" <> '[]')"),
+        Dialect::Postgres => format!("cardinality(\"{list}\") > 0"),
+    };
+    let used = ["access_read", "access_edit", "access_full", "access_deny"].map(is_used).join(" OR ");
+    let table = table_name(dialect, model);
     let mut restricted = false;
-    in_steps(connection, model, |connection, first, last| {
-        let mut statement = Statement::new(format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE "));
-        statement.sql(SEQUENCE_COLUMN).sql(" BETWEEN ").int(first).sql(" AND ").int(last);
-        statement.sql(&format!(" AND ({used}))"));
-        let found = statement.number(connection)?;
+    in_steps(connection, model, |connection, rows| {
+        let mut statement = Statement::new(format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE ({used})"));
+        rows.push(" AND ", &mut statement);
+        let found = statement.sql(")").number(connection)?;
         restricted = found != 0;
         Ok(!restricted && go_on())
     })
@@ -124,24 +127,41 @@ pub(super) fn is_restricted(
     Ok(restricted)
 }
 
-/// Goes through the row numbers of a model step by step, while `step` says so.
+/// The records that one step of long work takes on.
+#[derive(Debug, Clone, Copy)]
+enum Rows {
+    All,
+    /// Those with row numbers from the first to the second.
+    Numbered(i64, i64),
+}
+
+impl Rows {
+    /// Adds the condition, where there is one, behind a word.
+    fn push(self, word: &str, out: &mut Statement) {
+        if let Self::Numbered(first, last) = self {
+            out.sql(word).sql(SEQUENCE_COLUMN).sql(" BETWEEN ").int(first).sql(" AND ").int(last);
+        }
+    }
+}
+
+/// Goes through the records of a model step by step, while `step` says so. On SQLite the steps are short, because
+/// nobody else could end a statement; a server is told by another connection to end one, so that it has one step.
 fn in_steps(
     connection: &mut Database,
     model: &Name,
-    mut step: impl FnMut(&mut Database, i64, i64) -> QueryResult<bool>,
+    mut step: impl FnMut(&mut Database, Rows) -> QueryResult<bool>,
 ) -> QueryResult<()> {
-    let sql = format!("SELECT coalesce(max({SEQUENCE_COLUMN}), 0) FROM {}", table_name(model));
+    let dialect = connection.dialect();
+    if dialect == Dialect::Postgres {
+        return step(connection, Rows::All).map(drop);
+    }
+    let sql = format!("SELECT coalesce(max({SEQUENCE_COLUMN}), 0) FROM {}", table_name(dialect, model));
     let greatest = Statement::once(sql).number(connection)?;
     let mut first = 1;
-    while first <= greatest && step(connection, first, first + STEP_RECORDS - 1)? {
+    while first <= greatest && step(connection, Rows::Numbered(first, first + STEP_RECORDS - 1))? {
         first += STEP_RECORDS;
     }
     Ok(())
-}
-
-fn exists(connection: &mut Database, sql: &str) -> Result<bool, StoreError> {
-    let failed = |error| StoreError::from_diesel("looking for records", error);
-    Ok(Statement::once(sql).number(connection).map_err(failed)? != 0)
 }
 
 fn fill_defaults(
@@ -152,18 +172,20 @@ fn fill_defaults(
 ) -> Result<(), StoreError> {
     let mut defaults = Vec::new();
     for field in fields {
-        defaults.extend(default_value(model, field)?.map(|value| (quote(&field.name), value)));
+        defaults.extend(default_value(model, field)?.map(|value| (field, value)));
     }
     if defaults.is_empty() {
         return Ok(());
     }
-    in_steps(connection, model, |connection, first, last| {
-        let mut statement = Statement::new(format!("UPDATE {} SET ", table_name(model)));
-        for (column, value) in &defaults {
+    let dialect = connection.dialect();
+    in_steps(connection, model, |connection, rows| {
+        let mut statement = Statement::new(format!("UPDATE {} SET ", table_name(dialect, model)));
+        for (field, value) in &defaults {
             statement.sql(if statement.bind_count() == 0 { "" } else { ", " });
-            statement.sql(column).sql(" = ").bind(value.clone());
+            statement.sql(&column_name(dialect, &field.name)).sql(" = ");
+            statement.bind_as(field.column_type(), value.clone());
         }
-        statement.sql(&format!(" WHERE {SEQUENCE_COLUMN} BETWEEN ")).int(first).sql(" AND ").int(last);
+        rows.push(" WHERE ", &mut statement);
         statement.run(connection)?;
         Ok(go_on())
     })
@@ -181,8 +203,31 @@ fn default_value(model: &Name, field: &Field) -> Result<Option<CellValue>, Store
     })
 }
 
-fn check_columns(model: &Name, fields: usize) -> Result<(), StoreError> {
-    let fields_max = COLUMNS_MAX - COLUMNS_OF_OUR_OWN;
+/// Columns of a table that are no longer there but still count, as they do on PostgreSQL.
+fn columns_dropped(connection: &mut Database, model: &Name) -> Result<usize, StoreError> {
+    let dialect = connection.dialect();
+    if dialect == Dialect::Sqlite {
+        return Ok(0);
+    }
+    let mut statement = Statement::once(
+        "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attisdropped AND attrelid = pg_catalog.to_regclass(",
+    );
+    statement.text(table_name(dialect, model)).sql(")");
+    let count = statement.number(connection);
+    let count = count.map_err(|error| StoreError::from_diesel("counting the columns of a table", error))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// Refuses a model that would have more fields than its table has room for. `dropped`: columns that are gone but
+/// still count.
+pub(super) fn check_columns(
+    dialect: Dialect,
+    model: &Name,
+    fields: usize,
+    dropped: usize,
+) -> Result<(), StoreError> {
+    let of_our_own = SYSTEM_COLUMNS.len() + usize::from(dialect == Dialect::Sqlite) + dropped;
+    let fields_max = ddl::columns_max(dialect).saturating_sub(of_our_own);
     if fields <= fields_max {
         return Ok(());
     }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use diesel::ConnectionError;
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use reinstate_describe::ddl::{Dialect, table_name};
 use reinstate_describe::{Batch, Catalog, Field, Model, Name};
 use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
 
-use super::tables::table_name;
-use super::writer::{Writer, records_find};
+use super::by_id::{Purpose, records_find};
+use super::writer::Writer;
 use super::{RunToken, catalog, marks, tables};
 use crate::database::Database;
 use crate::error::{StoreError, is_busy};
@@ -105,7 +106,7 @@ impl Target for SqliteTarget {
 
     fn records_clear(&mut self, model: &Name) -> Result<u64, TargetError> {
         // Without a condition SQLite drops whole pages, and still counts the rows.
-        let removed = Statement::once(format!("DELETE FROM {}", table_name(model)))
+        let removed = Statement::once(format!("DELETE FROM {}", table_name(Dialect::Sqlite, model)))
             .run(&mut self.connection)
             .map_err(|error| failed("emptying a model", error))?;
         self.writer.model_emptied(model);
@@ -113,7 +114,8 @@ impl Target for SqliteTarget {
     }
 
     fn records_find(&mut self, batch: &Batch, columns: &[usize]) -> Result<Existing, TargetError> {
-        records_find(&mut self.connection, batch, columns).map_err(|error| failed("reading records", error))
+        records_find(&mut self.connection, batch, columns, Purpose::Change)
+            .map_err(|error| failed("reading records", error))
     }
 
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {

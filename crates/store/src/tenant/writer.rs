@@ -6,16 +6,16 @@
 
 use std::collections::HashMap;
 
+use super::by_id::{push_ids, rows_by_id};
 use super::insert::{Insert, InsertText, OnId};
-use super::tables::table_name;
 use crate::database::Database;
 use crate::statement::Statement;
 use diesel::connection::CacheSize;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::{Connection, QueryResult, RunQueryDsl};
-use reinstate_describe::ddl::{SEQUENCE_COLUMN, quote};
-use reinstate_describe::{Batch, CellValue, Layout, Name, RowGroup, Value};
-use reinstate_engine::{Conflict, ConflictRow, Existing, RefusedRow, WriteOutcome};
+use reinstate_describe::ddl::{Dialect, SEQUENCE_COLUMN, table_name};
+use reinstate_describe::{Batch, Name, RowGroup, Value};
+use reinstate_engine::{Conflict, ConflictRow, RefusedRow, WriteOutcome};
 
 /// Rows of one statement at most: beyond, measured, nothing is gained.
 const STATEMENT_ROWS_MAX: usize = 50;
@@ -53,7 +53,7 @@ impl Writer {
         conflict: Conflict,
     ) -> QueryResult<WriteOutcome> {
         let model = &batch.layout().model().name;
-        let table = table_name(model);
+        let table = table_name(Dialect::Sqlite, model);
         let before = greatest_number(connection, &table)?;
         let watermark = *self.watermarks.entry(model.clone()).or_insert(before);
         let on_id = match conflict {
@@ -106,51 +106,6 @@ impl Writer {
         }
         key_sets.push(columns.to_vec());
     }
-}
-
-/// Reads columns of the existing records that a batch's rows name by id.
-pub(super) fn records_find(
-    connection: &mut Database,
-    batch: &Batch,
-    columns: &[usize],
-) -> QueryResult<Existing> {
-    let rows = rows_by_id(batch);
-    let found = cells_by_id(connection, batch.layout(), rows.keys().copied(), columns)?;
-    Ok(found.into_iter().filter_map(|(id, cells)| Some((*rows.get(id.as_str())?, cells))).collect())
-}
-
-/// Reads columns (positions in the layout) of the records among `ids` that exist.
-pub(super) fn cells_by_id<'a>(
-    connection: &mut Database,
-    layout: &Layout,
-    ids: impl Iterator<Item = &'a str>,
-    columns: &[usize],
-) -> QueryResult<HashMap<String, Vec<CellValue>>> {
-    let mut statement = Statement::new("SELECT \"id\"");
-    for column in columns.iter().filter_map(|position| layout.column(*position)) {
-        statement.sql(", ").sql(&quote(&column.name));
-    }
-    statement.sql(" FROM ").sql(&table_name(&layout.model().name));
-    push_ids(ids, &mut statement);
-    let found = statement.rows(connection)?.into_iter().filter_map(|row| {
-        let mut cells = row.into_values().into_iter();
-        match cells.next() {
-            Some(CellValue::Text(id)) => Some((id, cells.collect())),
-            _ => None,
-        }
-    });
-    Ok(found.collect())
-}
-
-/// Adds the condition that a record's id is one of `ids`, all of which go in as one value.
-pub(super) fn push_ids<'a>(ids: impl Iterator<Item = &'a str>, out: &mut Statement) {
-    let ids = serde_json::Value::from_iter(ids).to_string();
-    out.sql(" WHERE \"id\" IN (SELECT value FROM json_each(").text(ids).sql("))");
-}
-
-fn rows_by_id(batch: &Batch) -> HashMap<&str, u32> {
-    let rows = batch.groups().iter().flat_map(|group| group.rows.iter());
-    rows.map(|row| (batch.id(*row), *row)).collect()
 }
 
 fn greatest_number(connection: &mut Database, table: &str) -> QueryResult<i64> {
@@ -235,7 +190,7 @@ fn conflicts(
 ) -> QueryResult<Vec<ConflictRow>> {
     let rows = rows_by_id(batch);
     let mut statement = Statement::new(format!("SELECT \"id\", {SEQUENCE_COLUMN} FROM {table}"));
-    push_ids(rows.keys().copied(), &mut statement);
+    push_ids(Dialect::Sqlite, rows.keys().copied(), &mut statement);
     statement.sql(&format!(" AND {SEQUENCE_COLUMN} <= ")).int(before);
     let found = statement.rows(connection)?;
     let conflict = found.iter().filter_map(|record| {
