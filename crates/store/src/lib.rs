@@ -21,7 +21,7 @@ use std::path::Path;
 pub use control::ControlPlane;
 pub use error::StoreError;
 pub use query::RecordPage;
-pub use settings::{DatabaseUrl, DatabaseUrlError, PostgresAddress, StoreSettings};
+pub use settings::{DatabaseUrl, DatabaseUrlError, PostgresAddress, PostgresAddressError, StoreSettings};
 pub use tenant::{RunToken, Tenant, Tenants};
 pub use tenant_id::{TenantId, TenantIdError};
 

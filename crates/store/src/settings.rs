@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-pub use crate::postgres::connection::PostgresAddress;
+pub use crate::postgres::connection::{PostgresAddress, PostgresAddressError};
 
 /// Which database, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,9 @@ pub enum DatabaseUrlError {
     /// The scheme stands alone.
     #[error("the database URL names no folder after sqlite://")]
     Empty,
+    /// The URL of a server cannot be taken.
+    #[error(transparent)]
+    Postgres(#[from] PostgresAddressError),
 }
 
 impl FromStr for DatabaseUrl {
@@ -33,7 +36,7 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Ok(Self::Postgres(PostgresAddress::new(text)));
+            return Ok(Self::Postgres(PostgresAddress::new(text)?));
         }
         match text.strip_prefix("sqlite://") {
             None => Err(DatabaseUrlError::Scheme),

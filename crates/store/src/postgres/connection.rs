@@ -1,33 +1,9 @@
 //! Opening a connection to a server.
 
-use std::fmt;
-
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, ConnectionError, PgConnection};
 
-/// Where the server is and how to get in: a `postgres://` URL with whatever libpq understands in it. It may hold a
-/// password, which is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PostgresAddress(String);
-
-impl PostgresAddress {
-    /// Takes a URL as it is.
-    #[must_use]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self(url.into())
-    }
-
-    /// The URL, with the password in it.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for PostgresAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PostgresAddress(…)")
-    }
-}
+pub use super::address::{PostgresAddress, PostgresAddressError};
 
 /// What every connection of ours relies on, whatever the role's own settings are. The control plane's tables are
 /// found by their names; a tenant's transaction looks into its own schema instead.
@@ -38,7 +14,12 @@ const SETUP: &str = "SET client_encoding = 'UTF8'; SET timezone = 'UTC'; SET sea
 
 /// Opens a connection and sets it up.
 pub(crate) fn open(address: &PostgresAddress) -> Result<PgConnection, ConnectionError> {
-    let mut connection = PgConnection::establish(address.as_str())?;
+    let mut connection = PgConnection::establish(address.as_str()).map_err(|error| match error {
+        ConnectionError::BadConnection(message) => {
+            ConnectionError::BadConnection(address.hidden_in(&message))
+        }
+        error => error,
+    })?;
     connection.batch_execute(SETUP).map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }

@@ -1,5 +1,6 @@
 //! What both planes need of PostgreSQL: connections, and cells in its binary formats.
 
+pub(crate) mod address;
 pub(crate) mod bind;
 pub(crate) mod codec;
 pub(crate) mod connection;
