@@ -8,7 +8,7 @@ use super::{Filter, Test};
 use crate::batch::Value;
 use crate::field_type::{BaseType, ColumnType};
 use crate::layout::Layout;
-use crate::value::{CellValue, decimal};
+use crate::value::{CellValue, decimal, is_same_json};
 
 impl Filter {
     /// Whether a record passes; `row` gives the value at a position of `layout`.
@@ -53,10 +53,12 @@ impl Test {
                 _ => false,
             },
             Self::Any(wanted) => {
-                elements(value).is_some_and(|has| wanted.iter().any(|w| has.contains(&w.as_str())))
+                let is_in = |has: &[&str], wanted: &str| has_element(column_type.base, has, wanted);
+                elements(value).is_some_and(|has| wanted.iter().any(|wanted| is_in(&has, wanted)))
             }
             Self::All(wanted) => {
-                elements(value).is_some_and(|has| wanted.iter().all(|w| has.contains(&w.as_str())))
+                let is_in = |has: &[&str], wanted: &str| has_element(column_type.base, has, wanted);
+                elements(value).is_some_and(|has| wanted.iter().all(|wanted| is_in(&has, wanted)))
             }
             Self::Size(size) => elements(value).is_some_and(|has| u64::try_from(has.len()) == Ok(*size)),
         }
@@ -71,8 +73,22 @@ fn compare(column_type: ColumnType, left: Value<'_>, right: Value<'_>) -> Option
         {
             Some(decimal::compare(left, right))
         }
+        // JSON has no order, but many spellings of one value.
+        (Value::Text(left), Value::Text(right))
+            if column_type.base == BaseType::Json && is_same_json(left, right) =>
+        {
+            Some(Ordering::Equal)
+        }
         (Value::Text(left), Value::Text(right)) => Some(left.cmp(right)),
         _ => None,
+    }
+}
+
+/// Whether an element, as JSON, is among those of an array. But for JSON, equal ones are equal as texts.
+fn has_element(base: BaseType, elements: &[&str], wanted: &str) -> bool {
+    match base {
+        BaseType::Json => elements.iter().any(|element| is_same_json(element, wanted)),
+        _ => elements.contains(&wanted),
     }
 }
 

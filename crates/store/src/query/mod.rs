@@ -3,11 +3,14 @@
 //! The same code reads a tenant's models and the static tables of the control plane that the Data API shows as
 //! models: what differs is the [`TableRef`].
 
+mod array;
+mod like;
 mod predicate;
+mod readable;
 
 use std::collections::HashMap;
 
-use reinstate_describe::ddl::quote;
+use reinstate_describe::ddl::{Dialect, column_name};
 use reinstate_describe::record_json::write_record;
 use reinstate_describe::system::position;
 use reinstate_describe::{Caller, Column, Layout, ListQuery, Order, Trashed};
@@ -16,7 +19,9 @@ use crate::database::Database;
 use crate::error::StoreError;
 use crate::row::DynamicRow;
 use crate::statement::Statement;
-use predicate::{push_filter, push_readable_by, push_sort_key};
+use crate::tenant::push_ids;
+use predicate::{push_filter, push_sort_key};
+use readable::push_readable_by;
 
 /// Bytes of records after which a page ends before its limit: an answer is held in memory, and records may be
 /// megabytes each.
@@ -67,10 +72,11 @@ pub(crate) fn list(
     caller: Option<&Caller>,
     query: &ListQuery,
 ) -> Result<RecordPage, StoreError> {
+    let dialect = connection.dialect();
     let columns = selected(layout, query.select.as_deref());
-    let mut page = select(&columns, table);
-    push_conditions(table, layout, caller, query, &mut page)?;
-    push_order(layout, &query.order, &mut page);
+    let mut page = select(dialect, &columns, table);
+    push_conditions(dialect, table, layout, caller, query, &mut page)?;
+    push_order(dialect, layout, &query.order, &mut page);
     // One more than asked for tells whether there are more.
     page.sql(" LIMIT ").int(i64::from(query.limit) + 1);
     page.sql(" OFFSET ").int(i64::try_from(query.offset).unwrap_or(i64::MAX));
@@ -88,7 +94,7 @@ pub(crate) fn list(
     .map_err(failed)?;
     let total = if query.count {
         let mut count = Statement::once(format!("SELECT count(*) FROM {}", table.table));
-        push_conditions(table, layout, caller, query, &mut count)?;
+        push_conditions(dialect, table, layout, caller, query, &mut count)?;
         Some(u64::try_from(count.number(connection).map_err(failed)?).unwrap_or_default())
     } else {
         None
@@ -108,10 +114,15 @@ pub(crate) fn get(
     id: &str,
     trashed: Trashed,
 ) -> Result<Option<String>, StoreError> {
+    if id.contains('\0') {
+        // No record has such an id, and PostgreSQL does not even take the question.
+        return Ok(None);
+    }
+    let dialect = connection.dialect();
     let columns = selected(layout, None);
-    let mut statement = select(&columns, table);
+    let mut statement = select(dialect, &columns, table);
     statement.sql(" WHERE \"id\" = ").text(id);
-    push_visible(table, caller, trashed, &mut statement);
+    push_visible(dialect, table, caller, trashed, &mut statement);
     let rows =
         statement.rows(connection).map_err(|error| StoreError::from_diesel("reading a record", error))?;
     Ok(rows.first().map(|row| record_text(&columns, row)))
@@ -130,11 +141,11 @@ pub(crate) fn by_ids(
     ids: &[impl AsRef<str>],
     trashed: Trashed,
 ) -> Result<HashMap<String, String>, StoreError> {
+    let dialect = connection.dialect();
     let columns = selected(layout, None);
-    let mut statement = select(&columns, table);
-    let ids = serde_json::Value::from_iter(ids.iter().map(AsRef::as_ref)).to_string();
-    statement.sql(" WHERE \"id\" IN (SELECT value FROM json_each(").text(ids).sql("))");
-    push_visible(table, caller, trashed, &mut statement);
+    let mut statement = select(dialect, &columns, table);
+    push_ids(dialect, ids.iter().map(AsRef::as_ref), &mut statement);
+    push_visible(dialect, table, caller, trashed, &mut statement);
     let rows =
         statement.rows(connection).map_err(|error| StoreError::from_diesel("reading records", error))?;
     let record = |row: &DynamicRow| Some((row.text(position::ID)?.to_owned(), record_text(&columns, row)));
@@ -148,12 +159,13 @@ fn selected<'a>(layout: &'a Layout, select: Option<&[usize]>) -> Vec<&'a Column>
     }
 }
 
-fn select(columns: &[&Column], table: TableRef<'_>) -> Statement {
-    let names: Vec<_> = columns.iter().map(|column| quote(&column.name)).collect();
+fn select(dialect: Dialect, columns: &[&Column], table: TableRef<'_>) -> Statement {
+    let names: Vec<_> = columns.iter().map(|column| column_name(dialect, &column.name)).collect();
     Statement::once(format!("SELECT {} FROM {}", names.join(", "), table.table))
 }
 
 fn push_conditions(
+    dialect: Dialect,
     table: TableRef<'_>,
     layout: &Layout,
     caller: Option<&Caller>,
@@ -167,15 +179,21 @@ fn push_conditions(
         }
         Some(filter) => {
             out.sql("(");
-            push_filter(filter, layout, out)?;
+            push_filter(dialect, filter, layout, out)?;
             out.sql(")");
         }
     }
-    push_visible(table, caller, query.trashed, out);
+    push_visible(dialect, table, caller, query.trashed, out);
     Ok(())
 }
 
-fn push_visible(table: TableRef<'_>, caller: Option<&Caller>, trashed: Trashed, out: &mut Statement) {
+fn push_visible(
+    dialect: Dialect,
+    table: TableRef<'_>,
+    caller: Option<&Caller>,
+    trashed: Trashed,
+    out: &mut Statement,
+) {
     if let Some(only) = table.only {
         out.sql(" AND ").sql(only.column).sql(" = ").text(only.value);
     }
@@ -186,17 +204,22 @@ fn push_visible(table: TableRef<'_>, caller: Option<&Caller>, trashed: Trashed, 
     });
     if let Some(caller) = caller.filter(|caller| !caller.ignores_record_lists()) {
         out.sql(" AND ");
-        push_readable_by(caller, out);
+        push_readable_by(dialect, caller, out);
     }
 }
 
-fn push_order(layout: &Layout, order: &[Order], out: &mut Statement) {
+fn push_order(dialect: Dialect, layout: &Layout, order: &[Order], out: &mut Statement) {
     let keys = order.iter().filter_map(|key| Some((layout.column(key.column)?, key.descending)));
     for (index, (column, descending)) in keys.enumerate() {
         out.sql(if index == 0 { " ORDER BY " } else { ", " });
-        push_sort_key(column, out);
-        // SQLite counts nulls as less than everything, as the list language does.
-        out.sql(if descending { " DESC" } else { "" });
+        push_sort_key(dialect, column, out);
+        // The list language counts nulls as less than everything, as SQLite does by itself.
+        out.sql(match (dialect, descending) {
+            (Dialect::Sqlite, false) => "",
+            (Dialect::Sqlite, true) => " DESC",
+            (Dialect::Postgres, false) => " NULLS FIRST",
+            (Dialect::Postgres, true) => " DESC NULLS LAST",
+        });
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use diesel::sql_types::{Nullable, Text};
 use diesel::{QueryResult, SqliteConnection, declare_sql_function};
 use reinstate_describe::filter::like;
+use reinstate_describe::value::is_same_json;
 use serde_json::value::RawValue;
 
 #[declare_sql_function]
@@ -15,6 +16,9 @@ extern "SQL" {
     fn reinstate_ilike(text: Nullable<Text>, pattern: Text) -> diesel::sql_types::Bool;
     fn reinstate_has_any(array: Nullable<Text>, elements: Text) -> diesel::sql_types::Bool;
     fn reinstate_has_all(array: Nullable<Text>, elements: Text) -> diesel::sql_types::Bool;
+    fn reinstate_has_any_json(array: Nullable<Text>, elements: Text) -> diesel::sql_types::Bool;
+    fn reinstate_has_all_json(array: Nullable<Text>, elements: Text) -> diesel::sql_types::Bool;
+    fn reinstate_same_json(left: Nullable<Text>, right: Text) -> diesel::sql_types::Bool;
 }
 
 /// Registers the functions on a connection.
@@ -36,6 +40,33 @@ pub(crate) fn register(connection: &mut SqliteConnection) -> QueryResult<()> {
             let array: HashSet<_> = element_texts(&array).into_iter().collect();
             element_texts(&elements).iter().all(|element| array.contains(element))
         })
+    })?;
+    register_for_json(connection)
+}
+
+/// Values of JSON are equal in many spellings.
+fn register_for_json(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let has = |array: &[&str], element: &str| array.iter().any(|other| is_same_json(other, element));
+    reinstate_has_any_json_utils::register_impl(
+        connection,
+        move |array: Option<String>, elements: String| {
+            array.is_some_and(|array| {
+                let array = element_texts(&array);
+                element_texts(&elements).iter().any(|element| has(&array, element))
+            })
+        },
+    )?;
+    reinstate_has_all_json_utils::register_impl(
+        connection,
+        move |array: Option<String>, elements: String| {
+            array.is_some_and(|array| {
+                let array = element_texts(&array);
+                element_texts(&elements).iter().all(|element| has(&array, element))
+            })
+        },
+    )?;
+    reinstate_same_json_utils::register_impl(connection, |left: Option<String>, right: String| {
+        left.is_some_and(|left| is_same_json(&left, &right))
     })
 }
 

@@ -24,6 +24,7 @@ use reinstate_engine::{Cancellation, RunMark, Target, TargetError};
 use crate::database::Database;
 use crate::error::StoreError;
 use crate::sqlite::connection::{self, CACHE_KIB};
+pub(crate) use by_id::push_ids;
 use catalog::Snapshot;
 pub(crate) use home::migration_failed;
 use home::{Site, TenantHome};
