@@ -54,7 +54,12 @@ pub fn table_name(dialect: Dialect, model: &Name) -> String {
         Dialect::Postgres => &POSTGRES_TAKEN_PREFIXES,
     };
     let is_taken = taken.iter().any(|prefix| model.folded().starts_with(prefix));
-    if is_taken { format!("\"${model}\"") } else { quote(model) }
+    match (is_taken, dialect) {
+        (false, _) => quote(model),
+        (true, Dialect::Sqlite) => format!("\"${model}\""),
+        // A name of full length has no room for another character.
+        (true, Dialect::Postgres) => format!("\"{}\"", fitted("$", &[model])),
+    }
 }
 
 /// The quoted table of a model at a stage.
@@ -171,15 +176,15 @@ const NAME_BYTES_MAX: usize = 63 - FRESH_PREFIX.len();
 /// What the names of a fresh table's indexes begin with.
 const FRESH_PREFIX: &str = "$n";
 
-/// A name made of others, cut where it would be too long: then a hash tells it apart.
+/// A name made of others in lower case, so that it is the same however they are spelled. It is cut where it would
+/// be too long: then a hash tells it apart, after a `$` that keeps it off the names that fit.
 fn fitted(prefix: &str, names: &[&Name]) -> String {
-    let joined = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join("$");
+    let joined = names.iter().map(|name| name.folded()).collect::<Vec<_>>().join("$");
     let plain = format!("{prefix}{joined}");
     if plain.len() <= NAME_BYTES_MAX {
         return plain;
     }
-    let folded = names.iter().map(|name| name.folded()).collect::<Vec<_>>().join("$");
-    let mut name = format!("{prefix}{:032x}$", fnv_1a(&folded));
+    let mut name = format!("{prefix}${:032x}$", fnv_1a(&joined));
     // Names are ASCII: every place is the edge of a character.
     name.extend(joined.chars().take(NAME_BYTES_MAX.saturating_sub(name.len())));
     name
@@ -359,5 +364,37 @@ mod tests {
     fn names_that_the_database_keeps_to_itself_are_moved_aside() {
         assert_eq!(table_name(Dialect::Sqlite, &name("SQLite_master")), "\"$SQLite_master\"");
         assert_eq!(table_name(Dialect::Sqlite, &name("order")), "\"order\"");
+        assert_eq!(table_name(Dialect::Postgres, &name("__Diesel_x")), "\"$__diesel_x\"");
+        assert_eq!(table_name(Dialect::Postgres, &name("sqlite_master")), "\"sqlite_master\"");
+        assert_eq!(column_name(Dialect::Postgres, &name("ctid")), "\"$ctid\"");
+        assert_eq!(column_name(Dialect::Sqlite, &name("ctid")), "\"ctid\"");
+        assert_eq!(column_name(Dialect::Postgres, &name("oid")), "\"oid\"");
+    }
+
+    #[test]
+    fn names_of_full_length_that_are_moved_aside_fit_and_stay_apart() {
+        let long = |last: char| name(&format!("__diesel_{}{last}", "m".repeat(53)));
+        let (one, other) =
+            (table_name(Dialect::Postgres, &long('a')), table_name(Dialect::Postgres, &long('b')));
+        assert_ne!(one, other);
+        assert!(one.len() <= 63 + 2 && other.len() <= 63 + 2);
+    }
+
+    #[test]
+    fn a_cut_name_is_never_one_that_fits() {
+        let (model, field) = (name(&"m".repeat(63)), name("f"));
+        let cut = unique_index_name(&model, &field);
+        let mut parts =
+            cut.trim_matches('"').trim_start_matches("$u$").split('$').filter(|part| !part.is_empty());
+        let (hash, shown) = (parts.next().unwrap(), parts.next().unwrap());
+        // A hash that begins with a letter is the name of a model as well.
+        assert_ne!(format!("\"$u${hash}${shown}\""), cut);
+    }
+
+    #[test]
+    fn indexes_have_the_same_names_however_their_fields_are_spelled() {
+        let (spelled, other) = (name("Order"), name("ORDER"));
+        assert_eq!(unique_index_name(&spelled, &name("Sku")), unique_index_name(&other, &name("sKU")));
+        assert_eq!(index_name(&spelled, &name("Sku")), index_name(&other, &name("sKU")));
     }
 }
