@@ -71,8 +71,8 @@ pub(crate) enum ProgramError {
         /// What the system said.
         message: String,
     },
-    /// The database.
-    #[error(transparent)]
+    /// The database, with what it said: whoever starts a server is to know.
+    #[error("{}", with_causes(.0))]
     Store(#[from] StoreError),
     /// Workers or stored uploads.
     #[error(transparent)]
@@ -92,6 +92,17 @@ pub(crate) enum ProgramError {
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+}
+
+/// A failure with everything that led to it.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text.trim_end().to_owned()
 }
 
 impl ProgramError {

@@ -8,16 +8,24 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use reinstate_http::{AppState, AuthSettings, HttpSettings};
 use reinstate_jobs::{DataLock, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
-use reinstate_store::{DatabaseUrl, Store, StoreSettings};
+use reinstate_store::{DatabaseUrl, Store, StoreError};
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
 use crate::configuration::{Settings, TokenKeySetting};
 use crate::error::ProgramError;
 use crate::signals::StopSignals;
 
+/// Pause between two looks for a database that is not there yet.
+const DATABASE_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// What requests in flight have at least to be answered once runs have ended or were put back, however short the
+/// grace time is.
+const ANSWERS_MIN: Duration = Duration::from_secs(5);
+
 /// A server that answers.
 pub(crate) struct Server {
     address: SocketAddr,
+    state: Data<AppState>,
     handle: ServerHandle,
     jobs: Jobs,
     grace: Duration,
@@ -36,17 +44,15 @@ impl Server {
     /// Opens the databases, starts the workers, and answers from then on. Runs inside a runtime.
     ///
     /// # Errors
-    /// Where the address is taken, a folder cannot be used, or the token key is none.
-    pub(crate) fn start(settings: &Settings) -> Result<Self, ProgramError> {
+    /// Where the address is taken, the database cannot be used or does not come up in time, a folder cannot be
+    /// used, or the token key is none.
+    pub(crate) async fn start(settings: &Settings) -> Result<Self, ProgramError> {
         let auth = auth_settings(settings.token_key()?);
         // First of all, so that a server that cannot answer leaves nothing behind.
         let listener = TcpListener::bind(settings.listen)
             .map_err(|error| ProgramError::Listen { address: settings.listen, message: error.to_string() })?;
         let address = listener.local_addr()?;
-        // Opening brings databases to their newest form: not while another server works with them.
-        let lock = DataLock::take(&settings.database_dir)?;
-        let store =
-            Store::open(&StoreSettings::new(DatabaseUrl::Sqlite { dir: settings.database_dir.clone() }))?;
+        let (store, lock) = open_store(settings).await?;
         let objects = Objects::open(&settings.objects_dir)?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
         let jobs = Jobs::start(
@@ -57,13 +63,14 @@ impl Server {
             clock.clone(),
             ids.clone(),
         )?;
+        let grace = settings.shutdown_grace;
         let http =
-            HttpSettings { shutdown_grace_s: settings.shutdown_grace.as_secs(), ..HttpSettings::default() };
-        let state = AppState::new(store, objects, jobs.clone(), &auth, http, clock, ids)?;
-        let server = reinstate_http::serve(listener, Data::new(state))?;
+            HttpSettings { shutdown_grace_s: grace.max(ANSWERS_MIN).as_secs(), ..HttpSettings::default() };
+        let state = Data::new(AppState::new(store, objects, jobs.clone(), &auth, http, clock, ids)?);
+        let server = reinstate_http::serve(listener, state.clone())?;
         let handle = server.handle();
         tokio::spawn(server);
-        Ok(Self { address, handle, jobs, grace: settings.shutdown_grace })
+        Ok(Self { address, state, handle, jobs, grace })
     }
 
     /// The address of the server as a client takes it.
@@ -81,9 +88,45 @@ impl Server {
         }
     }
 
-    /// Answers what is in flight; lets running restores end within the grace time, and puts back those that don't.
+    /// Takes no further run, lets the running ones end within the grace time and puts back those that don't; all the
+    /// while requests are answered, new ones too, so that a run can be watched to its end. Then answers what is in
+    /// flight and takes no further request.
     pub(crate) async fn stop(&self) {
-        tokio::join!(self.handle.stop(true), self.jobs.shutdown(self.grace));
+        let answered_by = Instant::now() + self.grace;
+        self.state.begin_stop();
+        self.jobs.shutdown(self.grace).await;
+        let answered_by = answered_by.max(Instant::now() + ANSWERS_MIN);
+        if tokio::time::timeout_at(answered_by, self.handle.stop(true)).await.is_err() {
+            tracing::warn!("requests in flight are given up");
+        }
+    }
+}
+
+/// Opens the store, waiting for a database server that is not there yet: programs that belong together are often
+/// started together. The lock is on the folder of an embedded database.
+async fn open_store(settings: &Settings) -> Result<(Store, DataLock), ProgramError> {
+    // Opening brings databases to their newest form: not while another server works with them.
+    let lock = match &settings.store.url {
+        DatabaseUrl::Sqlite { dir } => DataLock::take(dir)?,
+        DatabaseUrl::Postgres(_) => DataLock::take(&settings.objects_dir)?,
+    };
+    let deadline = Instant::now() + settings.database_wait;
+    let mut is_waiting = false;
+    loop {
+        let store = settings.store.clone();
+        let opened = tokio::task::spawn_blocking(move || Store::open(&store)).await;
+        match opened.map_err(std::io::Error::other)? {
+            Ok(store) => return Ok((store, lock)),
+            Err(StoreError::Unavailable { message }) if Instant::now() < deadline => {
+                if !is_waiting {
+                    let seconds = settings.database_wait.as_secs();
+                    tracing::warn!("waiting up to {seconds} s for the database: {}", message.trim_end());
+                }
+                is_waiting = true;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(DATABASE_LOOK_EVERY).await;
     }
 }
 
@@ -106,6 +149,7 @@ fn auth_settings(key: &TokenKeySetting) -> AuthSettings {
 fn job_settings(settings: &Settings) -> JobSettings {
     JobSettings {
         workers: settings.workers,
+        lease_ms: u64::try_from(settings.lease.as_millis()).unwrap_or(u64::MAX),
         upload_bytes_max: settings.upload_bytes_max,
         upload_retention_days: settings.upload_retention_days,
         limits: settings.limits.clone(),

@@ -94,6 +94,11 @@ impl ApiError {
         Self { cause: Some(message.clone()), ..Self::new(ErrorCode::ServiceUnavailable, message) }
     }
 
+    /// 503 of the readiness address from the wish to stop on.
+    pub(crate) fn stopping() -> Self {
+        Self::new(ErrorCode::ServiceUnavailable, "The server is shutting down")
+    }
+
     /// 500; `cause` goes to the log.
     pub(crate) fn internal(cause: impl fmt::Display) -> Self {
         let message = "Something went wrong inside the server";

@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reinstate_engine::{Clock, IdSource};
 use reinstate_jobs::{Jobs, Objects};
@@ -21,6 +22,7 @@ pub struct AppState {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) metrics: Metrics,
+    is_stopping: AtomicBool,
 }
 
 /// Why the application cannot be put together.
@@ -49,14 +51,26 @@ impl AppState {
         ids: Arc<dyn IdSource>,
     ) -> Result<Self, AppStateError> {
         let metrics = Metrics::new().map_err(|error| AppStateError::Metrics(error.to_string()))?;
-        Ok(Self { store, objects, jobs, auth: Authenticator::new(auth)?, settings, clock, ids, metrics })
+        let (auth, is_stopping) = (Authenticator::new(auth)?, AtomicBool::new(false));
+        Ok(Self { store, objects, jobs, auth, settings, clock, ids, metrics, is_stopping })
+    }
+
+    /// Lets the readiness address say from now on that the server is shutting down, so that balancers send their
+    /// requests elsewhere. Requests that come nevertheless are answered until the server is stopped.
+    pub fn begin_stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// The figures that are read anew for each look. Blocks.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, ApiError> {
         let stats = self.jobs.stats()?;
         let records = &stats.records;
-        let (open, idle) = self.store.control.pool_state();
+        let pools =
+            [("control", self.store.control.pool_state()), ("tenants", self.store.tenants.pool_state())];
         let waits =
             stats.queue.oldest_queued_at.map_or(0, |since| self.clock.now_micros().saturating_sub(since));
         Ok(Snapshot {
@@ -77,7 +91,12 @@ impl AppState {
                 .as_secs_f64(),
             workers_busy: stats.workers_busy,
             workers: stats.workers,
-            pool: vec![("control", "idle", idle), ("control", "busy", open.saturating_sub(idle))],
+            pool: pools
+                .into_iter()
+                .flat_map(|(pool, (open, idle))| {
+                    [(pool, "idle", idle), (pool, "busy", open.saturating_sub(idle))]
+                })
+                .collect(),
         })
     }
 }

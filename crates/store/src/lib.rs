@@ -42,7 +42,8 @@ impl Store {
     /// newest form. A tenant's file is migrated when it is first opened.
     ///
     /// # Errors
-    /// [`StoreError::Database`] where a folder cannot be made or a file cannot be opened.
+    /// [`StoreError::Database`] where a folder cannot be made or a file cannot be opened, or where the server refuses
+    /// us; [`StoreError::Unavailable`] where the server is not there, which is found out without waiting for it.
     pub fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
         let threads = pool::threads();
         let (control, tenants) = match &settings.url {
@@ -53,6 +54,7 @@ impl Store {
                 (Place::File { path, busy_timeout_ms, durable: false }, Homes::Files(tenants_dir))
             }
             DatabaseUrl::Postgres(address) => {
+                postgres::connection::check(address)?;
                 let place = Place::Server(address.clone());
                 let pool =
                     pool::open(place.clone(), settings.tenant_pool_size, settings.busy_timeout_ms, &threads);

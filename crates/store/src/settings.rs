@@ -53,8 +53,8 @@ pub struct StoreSettings {
     pub url: DatabaseUrl,
     /// Connections that read the control plane for the API at most; workers and writers have their own beside it.
     pub control_pool_size: u32,
-    /// Connections that read one tenant's data at most; there is one more for its writers, and a restore has its
-    /// own.
+    /// On SQLite, connections that read one tenant's data at most, beside one for its writers; on PostgreSQL,
+    /// connections of all tenants together. A restore has one of its own.
     pub tenant_pool_size: u32,
     /// Tenants whose connections are kept open at most; the ones used longest ago are closed first.
     pub tenants_open_max: usize,
@@ -70,12 +70,17 @@ impl StoreSettings {
     /// The defaults for a database.
     #[must_use]
     pub fn new(url: DatabaseUrl) -> Self {
+        // SQLite reads side by side but on few cores, and has a pool for each tenant; on PostgreSQL the tenants
+        // share one.
+        let tenant_pool_size = match url {
+            DatabaseUrl::Sqlite { .. } => 4,
+            DatabaseUrl::Postgres(_) => 16,
+        };
         Self {
             url,
             // Reads of runs and logs are short; more connections would only wait for the one writer.
             control_pool_size: 8,
-            // SQLite reads side by side but on few cores; a handful keeps one tenant from taking all memory.
-            tenant_pool_size: 4,
+            tenant_pool_size,
             // Four connections and a page cache of 2 MB each: bounded well below what a small machine has.
             tenants_open_max: 64,
             // What the API promises to writers that meet a restore.

@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &DemoArguments, out: &mut impl Write) -> Result<boo
     let runtime = server::runtime()?;
     let result = runtime.block_on(async {
         let mut signals = StopSignals::listen()?;
-        let server = Server::start(&settings)?;
+        let server = Server::start(&settings).await?;
         let demo = Demo { server, token: token(&secret)?, folder: temporary.path().to_path_buf() };
         demo.show(arguments.once, &mut signals, out).await
     });

@@ -33,7 +33,11 @@ pub(crate) fn run(arguments: &ServeArguments, out: &mut impl Write) -> Result<bo
     let stopped = runtime.block_on(async {
         // Before the first run, so that no signal can end the process in the middle of one.
         let mut signals = StopSignals::listen()?;
-        let server = Server::start(&settings)?;
+        let server = tokio::select! {
+            server = Server::start(&settings) => server?,
+            // Nothing has begun that would have to be ended.
+            () = signals.next() => return Ok(Stopped::Orderly),
+        };
         writeln!(out, "Listening on {}", server.url())?;
         out.flush()?;
         Ok::<Stopped, ProgramError>(server.run_until(&mut signals).await)

@@ -19,9 +19,18 @@ pub(crate) struct SettingFlags {
     /// Folder of databases and uploads [default: ./reinstate-data]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<String>,
-    /// Database [default: sqlite:// and the data folder]
+    /// Database: sqlite://FOLDER or postgres://… without a password [default: sqlite:// and the data folder]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// Seconds to wait at the start for a database that is not there yet [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    database_wait_s: Option<String>,
+    /// Connections that read the control plane [default: 8]
+    #[arg(long, value_name = "NUMBER")]
+    control_pool_size: Option<String>,
+    /// Connections to tenants' data [default: 4 a tenant; with PostgreSQL 16 in all]
+    #[arg(long, value_name = "NUMBER")]
+    tenant_pool_size: Option<String>,
     /// PEM public key of RS256, ES256 or EdDSA tokens
     #[arg(long, value_name = "FILE")]
     jwt_public_key: Option<String>,
@@ -31,6 +40,9 @@ pub(crate) struct SettingFlags {
     /// Runs worked on at once; 0 serves the API alone [default: number of cores]
     #[arg(long, value_name = "NUMBER")]
     workers: Option<String>,
+    /// Seconds without a sign of life after which others take a run over [default: 15]
+    #[arg(long, value_name = "SECONDS")]
+    lease_s: Option<String>,
     /// Largest upload, such as 512MB [default: 10GiB]
     #[arg(long, value_name = "SIZE")]
     max_upload_bytes: Option<String>,
@@ -103,9 +115,13 @@ impl SettingFlags {
             ("listen", &self.listen),
             ("data_dir", &self.data_dir),
             ("database_url", &self.database_url),
+            ("database_wait_s", &self.database_wait_s),
+            ("control_pool_size", &self.control_pool_size),
+            ("tenant_pool_size", &self.tenant_pool_size),
             ("jwt_public_key", &self.jwt_public_key),
             ("jwks", &self.jwks),
             ("workers", &self.workers),
+            ("lease_s", &self.lease_s),
             ("max_upload_bytes", &self.max_upload_bytes),
             ("storage_url", &self.storage_url),
             ("shutdown_grace_s", &self.shutdown_grace_s),

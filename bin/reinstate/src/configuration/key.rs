@@ -14,14 +14,18 @@ const fn key(name: &'static str, default: Option<&'static str>) -> Key {
 }
 
 /// Every setting.
-pub(crate) const KEYS: [Key; 20] = [
+pub(crate) const KEYS: [Key; 24] = [
     key("listen", Some("127.0.0.1:9001")),
     key("data_dir", Some("./reinstate-data")),
     key("database_url", None),
+    key("database_wait_s", Some("30")),
+    key("control_pool_size", Some("8")),
+    key("tenant_pool_size", None),
     key("jwt_secret", None),
     key("jwt_public_key", None),
     key("jwks", None),
     key("workers", None),
+    key("lease_s", Some("15")),
     key("max_upload_bytes", Some("10GiB")),
     key("storage_url", None),
     key("shutdown_grace_s", Some("30")),

@@ -16,6 +16,7 @@ pub(crate) use layer::{FileOrigin, Layers, Origins, variables};
 pub(crate) use secret::Secret;
 
 use reinstate_archive::Limits;
+use reinstate_store::{DatabaseUrl, DatabaseUrlError, StoreSettings};
 
 use crate::error::ProgramError;
 
@@ -23,20 +24,28 @@ use crate::error::ProgramError;
 const SECRET_BYTES_MIN: usize = 32;
 /// More workers than this only wait for each other's disk.
 const WORKERS_MAX: usize = 1_024;
+/// More connections in one pool than a server of PostgreSQL's could hold.
+const POOL_SIZE_MAX: u32 = 10_000;
+/// A lease is renewed every third of it: any shorter, and a moment without a processor loses a run.
+const LEASE_MIN: Duration = Duration::from_millis(500);
 
 /// Everything that a server needs to know.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// Where to listen.
     pub(crate) listen: SocketAddr,
-    /// The folder of the embedded databases.
-    pub(crate) database_dir: PathBuf,
+    /// Which database, and how many connections it may take.
+    pub(crate) store: StoreSettings,
+    /// How long a start waits for a database that is not there yet.
+    pub(crate) database_wait: Duration,
     /// The folder of uploaded archives.
     pub(crate) objects_dir: PathBuf,
     /// What tokens are checked with; `None` where nobody set any.
     pub(crate) token_key: Option<TokenKeySetting>,
     /// Runs worked on at once; 0 serves the API alone.
     pub(crate) workers: usize,
+    /// How long a worker may go without a sign of life before others take its run over.
+    pub(crate) lease: Duration,
     /// The largest upload in bytes.
     pub(crate) upload_bytes_max: u64,
     /// How long an upload is kept, in days.
@@ -87,10 +96,12 @@ impl Settings {
         let data_dir = PathBuf::from(required(layers, "data_dir")?);
         Ok(Self {
             listen: parsed(layers, "listen", address)?,
-            database_dir: database_dir(layers, &data_dir)?,
+            store: store(layers, &data_dir)?,
+            database_wait: parsed(layers, "database_wait_s", |text| quantity::duration(text, 1_000))?,
             objects_dir: objects_dir(layers, &data_dir)?,
             token_key: token_key(layers)?,
             workers: workers(layers)?,
+            lease: parsed(layers, "lease_s", lease)?,
             upload_bytes_max: parsed(layers, "max_upload_bytes", quantity::size_bytes)?,
             upload_retention_days: parsed(layers, "upload_retention_days", number)?,
             limits: limits(layers)?,
@@ -172,16 +183,35 @@ fn workers(layers: &Layers) -> Result<usize, ProgramError> {
     })
 }
 
-fn database_dir(layers: &Layers, data_dir: &Path) -> Result<PathBuf, ProgramError> {
-    let Some(url) = layers.text("database_url")? else { return Ok(data_dir.to_path_buf()) };
-    // The address may hold a password, so no message repeats more of it than its scheme.
-    match url.split_once("://") {
-        Some(("sqlite", folder)) if !folder.is_empty() => Ok(PathBuf::from(folder)),
-        Some(("postgres" | "postgresql", _)) => Err(layers.invalid(
-            "database_url",
-            "names a PostgreSQL database, which this build does not support yet: use sqlite://FOLDER",
-        )),
-        _ => Err(layers.invalid("database_url", "must have the form sqlite://FOLDER")),
+/// Reads which database is used, and how many connections it may take.
+fn store(layers: &Layers, data_dir: &Path) -> Result<StoreSettings, ProgramError> {
+    let url = match layers.text("database_url")? {
+        None => DatabaseUrl::Sqlite { dir: data_dir.to_path_buf() },
+        // The address may hold a password, so no message repeats any of it.
+        Some(text) => text.parse().map_err(|error: DatabaseUrlError| {
+            layers.invalid("database_url", format!("cannot be used: {error}"))
+        })?,
+    };
+    let mut store = StoreSettings::new(url);
+    store.control_pool_size = parsed(layers, "control_pool_size", pool_size)?;
+    if layers.text("tenant_pool_size")?.is_some() {
+        store.tenant_pool_size = parsed(layers, "tenant_pool_size", pool_size)?;
+    }
+    Ok(store)
+}
+
+/// Reads how many connections a pool has at most.
+fn pool_size(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok().filter(|size| (1..=POOL_SIZE_MAX).contains(size));
+    size.ok_or_else(|| format!("must be a number from 1 to {POOL_SIZE_MAX}"))
+}
+
+/// Reads how long a lease lasts.
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = quantity::duration(text, 1_000)?;
+    match lease < LEASE_MIN {
+        true => Err(format!("must be at least {} ms", LEASE_MIN.as_millis())),
+        false => Ok(lease),
     }
 }
 

@@ -29,7 +29,9 @@ fn refused(environment: &[(&str, &str)]) -> String {
 fn nothing_set_gives_the_defaults_and_no_token_key() {
     let settings = load(None, &[], &[]).unwrap();
     assert_eq!(settings.listen.to_string(), "127.0.0.1:9001");
-    assert_eq!(settings.database_dir, Path::new("./reinstate-data"));
+    assert_eq!(settings.store.url, DatabaseUrl::Sqlite { dir: "./reinstate-data".into() });
+    assert_eq!((settings.store.control_pool_size, settings.store.tenant_pool_size), (8, 4));
+    assert_eq!((settings.lease, settings.database_wait), (Duration::from_secs(15), Duration::from_secs(30)));
     assert_eq!(settings.objects_dir, Path::new("./reinstate-data/objects"));
     assert_eq!(settings.upload_bytes_max, 10 << 30);
     assert_eq!(settings.shutdown_grace, Duration::from_secs(30));
@@ -68,11 +70,25 @@ fn two_token_keys_are_refused_wherever_they_come_from() {
 }
 
 #[test]
-fn a_database_or_storage_that_is_not_built_is_refused_without_its_password() {
-    let message = refused(&[("REINSTATE_DATABASE_URL", "postgres://me:hush@host/db")]);
-    assert!(message.contains("PostgreSQL") && message.contains("database_url"), "{message}");
-    assert!(!message.contains("hush"), "{message}");
+fn a_database_url_of_a_server_is_taken_and_its_password_is_never_shown() {
+    let url = "postgresql://me:hush%21@host:5433/db?sslmode=verify-full&sslrootcert=/etc/root.crt";
+    let environment =
+        [("REINSTATE_DATABASE_URL", url), ("REINSTATE_TENANT_POOL_SIZE", "5"), ("REINSTATE_LEASE_S", "2s")];
+    let settings = load(None, &environment, &[("control_pool_size", "3")]).unwrap();
+    assert!(matches!(settings.store.url, DatabaseUrl::Postgres(_)));
+    assert_eq!((settings.store.control_pool_size, settings.store.tenant_pool_size), (3, 5));
+    assert_eq!(settings.lease, Duration::from_secs(2));
+    assert!(!format!("{settings:?}").contains("hush"));
+    for bad in ["postgres://me:hush@hush@host/db", "postgres://me:hush%@host/db", "mysql://me:hush@host/db"] {
+        let message = refused(&[("REINSTATE_DATABASE_URL", bad)]);
+        assert!(message.contains("'database_url'") && !message.contains("hush"), "{message}");
+    }
+}
+
+#[test]
+fn a_database_or_storage_that_is_not_built_is_refused() {
     assert!(refused(&[("REINSTATE_DATABASE_URL", "mysql://x")]).contains("sqlite://"));
+    assert!(refused(&[("REINSTATE_DATABASE_URL", "sqlite://")]).contains("folder"));
     assert!(refused(&[("REINSTATE_STORAGE_URL", "s3://bucket/key")]).contains("file://"));
 }
 
@@ -88,6 +104,10 @@ fn values_that_do_not_fit_are_named_with_their_origin() {
         ("REINSTATE_UPLOAD_RETENTION_DAYS", "-1", "upload_retention_days"),
         ("REINSTATE_ARCHIVE_BYTES_MAX", "all", "archive_bytes_max"),
         ("REINSTATE_LOG", "a=b=c", "log"),
+        ("REINSTATE_CONTROL_POOL_SIZE", "0", "control_pool_size"),
+        ("REINSTATE_TENANT_POOL_SIZE", "some", "tenant_pool_size"),
+        ("REINSTATE_LEASE_S", "0", "lease_s"),
+        ("REINSTATE_DATABASE_WAIT_S", "long", "database_wait_s"),
         ("REINSTATE_DATA_DIR", "", "data_dir"),
         ("REINSTATE_JWT_SECRET", "", "jwt_secret"),
         ("REINSTATE_JWKS", "http://keys.example/jwks", "jwks"),

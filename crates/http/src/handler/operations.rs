@@ -34,6 +34,9 @@ pub(crate) async fn health() -> HttpResponse {
 /// Whether what requests stand on is there. The database brings itself to its newest form before the server
 /// listens, so one that answers is migrated.
 pub(crate) async fn ready(state: Data<AppState>) -> Result<HttpResponse, ApiError> {
+    if state.is_stopping() {
+        return Err(ApiError::stopping());
+    }
     blocking(move || {
         state.store.ping().map_err(|error| ApiError::not_ready("database", &error))?;
         state.objects.ping().map_err(|error| ApiError::not_ready("storage", &error))

@@ -53,6 +53,35 @@ impl FailureKind {
     }
 }
 
+/// Whether a server that was asked for a connection says no rather than not yet: trying again with the same address
+/// does not help. Where the server speaks another language than English this is not seen, and whoever tries again
+/// finds out by the end of their patience.
+pub(crate) fn is_refusal(message: &str) -> bool {
+    REFUSAL_WORDS.iter().any(|words| message.contains(words))
+}
+
+/// PostgreSQL's and libpq's words for addresses that are wrong, and for credentials and certificates that do not fit.
+const REFUSAL_WORDS: [&str; 18] = [
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "does not exist",
+    "permission denied",
+    "is not permitted to log in",
+    "server does not support SSL",
+    "certificate verify failed",
+    "root certificate file",
+    "server certificate for",
+    "certificate file",
+    "private key file",
+    "invalid sslmode",
+    "invalid URI",
+    "invalid port number",
+    "invalid connection option",
+    "invalid integer value",
+    "unsupported frontend protocol",
+];
+
 /// A lock was not to be had: SQLite's words, then PostgreSQL's (55P03).
 const BUSY_WORDS: [&str; 6] = [
     "database is locked",
@@ -105,6 +134,8 @@ mod tests {
         ] {
             assert_eq!(FailureKind::of_message(message), kind, "{message}");
         }
+        assert!(is_refusal("FATAL:  password authentication failed for user \"x\""));
+        assert!(!is_refusal("Connection refused") && !is_refusal("could not translate host name \"db\""));
         assert!(FailureKind::Away.passes() && !FailureKind::Unique.passes());
     }
 }

@@ -1,9 +1,14 @@
 //! Opening a connection to a server.
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, ConnectionError, PgConnection};
+use diesel::{Connection, ConnectionError, PgConnection, QueryableByName, RunQueryDsl};
 
 pub use super::address::{PostgresAddress, PostgresAddressError};
+use crate::database::failure::is_refusal;
+use crate::error::StoreError;
+
+/// The oldest version of the server that is supported, as the server numbers them.
+const SERVER_VERSION_MIN: i32 = 130_000;
 
 /// What every connection of ours relies on, whatever the role's own settings are. The control plane's tables are
 /// found by their names; a tenant's transaction looks into its own schema instead.
@@ -22,4 +27,42 @@ pub(crate) fn open(address: &PostgresAddress) -> Result<PgConnection, Connection
     })?;
     connection.batch_execute(SETUP).map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
+}
+
+/// What a server says of itself.
+#[derive(QueryableByName)]
+struct About {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    version: i32,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    encoding: String,
+}
+
+/// Whether the server is there, lets us in, and is one that we can work with. Asks once, without waiting.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] where trying again can help, else [`StoreError::Database`].
+pub(crate) fn check(address: &PostgresAddress) -> Result<(), StoreError> {
+    const DOING: &str = "opening the database";
+    let mut connection = open(address).map_err(|error| {
+        let message = error.to_string();
+        if is_refusal(&message) {
+            StoreError::failed(DOING, message)
+        } else {
+            StoreError::Unavailable { message }
+        }
+    })?;
+    let question = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version, \
+        pg_catalog.current_setting('server_encoding') AS encoding";
+    let about: About = diesel::sql_query(question)
+        .get_result(&mut connection)
+        .map_err(|error| StoreError::from_diesel(DOING, error))?;
+    let problem = if about.version < SERVER_VERSION_MIN {
+        format!("PostgreSQL {} is too old: 13 is the oldest that is supported", about.version / 10_000)
+    } else if about.encoding != "UTF8" {
+        format!("the database has the encoding {}: UTF8 is needed", about.encoding)
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::failed(DOING, problem))
 }
