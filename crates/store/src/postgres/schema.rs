@@ -1,7 +1,7 @@
 //! The schema of a tenant: its name, its beginnings, and how a transaction gets into it.
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::migration::MigrationSource;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use uuid::Uuid;
 
@@ -92,23 +92,58 @@ impl Schema {
         count.map(|count| count > 0).map_err(|error| StoreError::from_diesel("looking for a tenant", error))
     }
 
-    /// Makes the schema and brings its tables up to date, one process at a time.
-    pub(crate) fn migrate(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        let migrated = connection.transaction(|connection| {
-            connection.batch_execute(&format!(
-                "SELECT pg_advisory_xact_lock({MIGRATION_LOCK}); CREATE SCHEMA IF NOT EXISTS \"{}\"; {}",
-                self.name,
-                self.search_path()
-            ))?;
-            connection.run_pending_migrations(MIGRATIONS).map(drop)
-        });
-        migrated
-            .map_err(|error: Box<dyn std::error::Error + Send + Sync>| migration_failed(&error.to_string()))
+    /// Makes the schema and brings its tables up to date. `wait_ms`: how long to wait for another process that is
+    /// at it, in milliseconds.
+    ///
+    /// A tenant that is up to date, as nearly every one is, costs one question: the schema's comment says which
+    /// form its tables have.
+    pub(crate) fn migrate(&self, connection: &mut Database, wait_ms: u32) -> Result<(), StoreError> {
+        let newest = newest_form().map_err(|error| migration_failed(&error.to_string()))?;
+        if self.form(connection)?.is_some_and(|form| form == newest) {
+            return Ok(());
+        }
+        // One process at a time a tenant; whoever comes second finds nothing left to do.
+        let begin = format!(
+            "BEGIN; SET LOCAL lock_timeout = {wait_ms}; \
+             SELECT pg_catalog.pg_advisory_xact_lock({MIGRATION_LOCK}, pg_catalog.hashtext('{name}')); \
+             CREATE SCHEMA IF NOT EXISTS \"{name}\"; {path}",
+            name = self.name,
+            path = self.search_path()
+        );
+        connection.transaction_begun_by(&begin, |connection| {
+            let migrated = connection.postgres()?.run_pending_migrations(MIGRATIONS).map(drop);
+            migrated.map_err(|error| migration_failed(&error.to_string()))?;
+            // A newer program may have been here; its form stays.
+            if self.form(connection)?.is_none_or(|form| form < newest) {
+                let sql = format!("COMMENT ON SCHEMA \"{}\" IS '{newest}'", self.name);
+                let noted = connection.postgres()?.batch_execute(&sql);
+                noted.map_err(|error| StoreError::from_diesel("noting the form of a tenant", error))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The form that the schema's tables have, where it is there and its making came to an end.
+    fn form(&self, connection: &mut Database) -> Result<Option<String>, StoreError> {
+        let mut statement = Statement::once(
+            "SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = ",
+        );
+        let rows = statement.text(self.name.as_str()).rows(connection);
+        let rows = rows.map_err(|error| StoreError::from_diesel("looking at a tenant", error))?;
+        Ok(rows.first().and_then(|row| row.text(0)).map(str::to_owned))
     }
 }
 
-/// The number of the advisory lock under which one process at a time makes and migrates tenants.
-const MIGRATION_LOCK: i64 = 0x7265_696e_7374_0002;
+/// What a schema's comment says when its tables are up to date. Forms sort as they followed each other.
+fn newest_form() -> diesel::migration::Result<String> {
+    let migrations = MigrationSource::<diesel::pg::Pg>::migrations(&MIGRATIONS)?;
+    let newest = migrations.iter().map(|migration| migration.name().version().to_string()).max();
+    Ok(format!("reinstate tenant, form {}", newest.unwrap_or_default()))
+}
+
+/// The first number of the advisory locks under which one process at a time makes and migrates a tenant; the second
+/// one is made of the schema's name.
+const MIGRATION_LOCK: i32 = 0x7265_696e;
 
 /// Keeps tables from being exchanged while they are read or written.
 const CATALOG_SHARED: &str = "LOCK TABLE \"$catalog\" IN ACCESS SHARE MODE";

@@ -1,5 +1,6 @@
 //! Where one tenant lives, and how its transactions begin.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -20,9 +21,9 @@ use crate::tenant_id::TenantId;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/tenant/sqlite");
 
-/// Pause before a transaction that met another one is done again. Short: the other one holds its locks for
-/// milliseconds, and the caller waits.
-const AGAIN_AFTER: Duration = Duration::from_millis(10);
+/// Longest pause before a transaction that met another one is done again, in milliseconds. Short: the other one
+/// holds its locks for milliseconds, and the caller waits.
+const AGAIN_AFTER_MAX_MS: u64 = 20;
 
 /// The place itself.
 #[derive(Debug)]
@@ -175,7 +176,7 @@ impl TenantHome {
                 Err(StoreError::Unavailable { message }) if is_server && may_go_on(&message, deadline) => {
                     // The connection goes back first: others may need it to come to their end.
                     drop(connection);
-                    std::thread::sleep(AGAIN_AFTER);
+                    std::thread::sleep(pause());
                 }
                 done => return done,
             }
@@ -200,14 +201,21 @@ impl TenantHome {
         let mut migrated = lock(&self.migrated);
         if !*migrated {
             let mut connection = self.writer(Instant::now() + self.busy_timeout)?;
+            let busy_timeout_ms = u32::try_from(self.busy_timeout.as_millis()).unwrap_or(u32::MAX);
             match (&self.site, &mut *connection) {
-                (Site::Schema { schema, .. }, Database::Postgres(connection)) => schema.migrate(connection),
-                (_, connection) => migrate_file(connection.sqlite()?),
+                (Site::Schema { schema, .. }, connection) => schema.migrate(connection, busy_timeout_ms),
+                (Site::File(_), connection) => migrate_file(connection.sqlite()?),
             }?;
             *migrated = true;
         }
         Ok(())
     }
+}
+
+/// A pause of a random length: two that met each other must not meet again and again.
+fn pause() -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    Duration::from_millis(1 + random % AGAIN_AFTER_MAX_MS)
 }
 
 /// Whether a failed transaction only met another one, and there is time to do it again.

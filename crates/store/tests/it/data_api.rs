@@ -4,8 +4,31 @@ use reinstate_describe::{AccessLevel, Caller, FaultCode, FieldType, Model, Trash
 use reinstate_store::{StoreError, Tenant};
 
 use crate::fixtures::{
-    CountedIds, NOW, Scratch, caller, everything, field, items, name, own, records, required, root,
+    Backend, CountedIds, NOW, Scratch, caller, everything, field, items, name, on_both, own, records,
+    required, root,
 };
+
+on_both! {
+    created_records_are_answered_whole_and_in_order,
+    every_fault_of_every_record_is_told_and_nothing_written,
+    id_or_unique_value_that_is_there_is_a_conflict_that_names_it,
+    upsert_changes_what_is_there_and_creates_the_rest,
+    upsert_of_a_part_needs_a_record_to_complete,
+    update_keeps_absent_fields_and_clears_nulls,
+    update_of_many_takes_ids_from_the_bodies_and_is_all_or_none,
+    update_to_a_value_that_another_record_has_is_a_conflict,
+    immutable_fields_and_records_may_be_repeated_but_not_changed,
+    frozen_model_takes_no_write,
+    trashed_record_is_hidden_until_asked_for_and_can_be_taken_back,
+    permanent_delete_answers_the_record_and_removes_it,
+    levels_of_the_token_bound_what_is_done,
+    access_lists_are_written_by_full_and_ignored_from_edit,
+    record_lists_decide_who_sees_and_changes_a_record,
+    who_may_only_edit_a_record_does_not_change_its_lists,
+    immutable_json_may_be_spelled_in_another_way,
+    ten_thousand_records_fit_one_request,
+    unknown_model_is_not_found_everywhere,
+}
 
 struct Api {
     _scratch: Scratch,
@@ -14,8 +37,8 @@ struct Api {
 }
 
 impl Api {
-    fn new(model: &Model) -> Self {
-        let scratch = Scratch::new();
+    fn new(backend: Backend, model: &Model) -> Self {
+        let scratch = Scratch::new(backend);
         let tenant = scratch.tenant();
         tenant.model_create(model).unwrap();
         Self { _scratch: scratch, tenant, ids: CountedIds::default() }
@@ -57,9 +80,8 @@ fn codes(error: &StoreError) -> Vec<(u64, FaultCode)> {
     }
 }
 
-#[test]
-fn created_records_are_answered_whole_and_in_order() {
-    let api = Api::new(&items());
+fn created_records_are_answered_whole_and_in_order(backend: Backend) {
+    let api = Api::new(backend, &items());
     let made = api.create(&root(), &[r#"{"id":"z","size":"12"}"#, r#"{"title":"T","price":0.10}"#]).unwrap();
     let owns: Vec<_> = made.iter().map(|record| own(record)).collect();
     assert_eq!(
@@ -74,10 +96,9 @@ fn created_records_are_answered_whole_and_in_order() {
     assert_eq!(api.get(&root(), "z").unwrap(), made[0]);
 }
 
-#[test]
-fn every_fault_of_every_record_is_told_and_nothing_written() {
+fn every_fault_of_every_record_is_told_and_nothing_written(backend: Backend) {
     let model = items().with_field(required(field("must", FieldType::Text)));
-    let api = Api::new(&model);
+    let api = Api::new(backend, &model);
     let bodies = [r#"{"must":"x"}"#, r#"{"size":"many","must":"x"}"#, r#"{"nope":1,"must":"x"}"#, "[]"];
     let error = api.refused(|| api.create(&root(), &bodies));
     assert_eq!(
@@ -88,9 +109,8 @@ fn every_fault_of_every_record_is_told_and_nothing_written() {
     assert_eq!(codes(&error), [(2, FaultCode::Required)]);
 }
 
-#[test]
-fn id_or_unique_value_that_is_there_is_a_conflict_that_names_it() {
-    let api = Api::new(&items());
+fn id_or_unique_value_that_is_there_is_a_conflict_that_names_it(backend: Backend) {
+    let api = Api::new(backend, &items());
     api.create(&root(), &[r#"{"id":"a","code":"1"}"#]).unwrap();
     for (bodies, named) in [
         (vec![r#"{"id":"b"}"#, r#"{"id":"a"}"#], "'a'"),
@@ -103,9 +123,8 @@ fn id_or_unique_value_that_is_there_is_a_conflict_that_names_it() {
     }
 }
 
-#[test]
-fn upsert_changes_what_is_there_and_creates_the_rest() {
-    let api = Api::new(&items());
+fn upsert_changes_what_is_there_and_creates_the_rest(backend: Backend) {
+    let api = Api::new(backend, &items());
     api.create(&root(), &[r#"{"id":"a","title":"old","size":1}"#]).unwrap();
     let bodies = [r#"{"id":"b","size":5}"#, r#"{"id":"a","size":2}"#, r#"{"id":"a","title":null}"#];
     let made = api.upsert(&root(), &bodies).unwrap();
@@ -114,27 +133,24 @@ fn upsert_changes_what_is_there_and_creates_the_rest() {
     assert_eq!(made[1], made[2]);
 }
 
-#[test]
-fn upsert_of_a_part_needs_a_record_to_complete() {
-    let api = Api::new(&items().with_field(required(field("must", FieldType::Text))));
+fn upsert_of_a_part_needs_a_record_to_complete(backend: Backend) {
+    let api = Api::new(backend, &items().with_field(required(field("must", FieldType::Text))));
     api.create(&root(), &[r#"{"id":"a","must":"x"}"#]).unwrap();
     api.upsert(&root(), &[r#"{"id":"a","size":2}"#]).unwrap();
     let error = api.refused(|| api.upsert(&root(), &[r#"{"id":"b","size":2}"#]));
     assert_eq!(codes(&error), [(1, FaultCode::Required)]);
 }
 
-#[test]
-fn update_keeps_absent_fields_and_clears_nulls() {
-    let api = Api::new(&items());
+fn update_keeps_absent_fields_and_clears_nulls(backend: Backend) {
+    let api = Api::new(backend, &items());
     api.create(&root(), &[r#"{"id":"a","title":"T","code":"1","size":1}"#]).unwrap();
     let updated = api.update(&root(), "a", r#"{"title":null,"size":2}"#).unwrap();
     assert_eq!(own(&updated[0]), own(r#"{"id":"a","title":null,"code":"1","size":2,"price":null}"#));
     assert_eq!(api.update(&root(), "a", "{}").unwrap(), updated);
 }
 
-#[test]
-fn update_of_many_takes_ids_from_the_bodies_and_is_all_or_none() {
-    let api = Api::new(&items());
+fn update_of_many_takes_ids_from_the_bodies_and_is_all_or_none(backend: Backend) {
+    let api = Api::new(backend, &items());
     api.create(&root(), &[r#"{"id":"a"}"#, r#"{"id":"b"}"#]).unwrap();
     let patches = [(None, r#"{"id":"b","size":1}"#), (None, r#"{"id":"a","size":2}"#)];
     assert_eq!(api.tenant.records_update(&root(), "items", &patches, NOW).unwrap().len(), 2);
@@ -147,19 +163,17 @@ fn update_of_many_takes_ids_from_the_bodies_and_is_all_or_none() {
     assert_eq!(codes(&error), [(1, FaultCode::IdInvalid)]);
 }
 
-#[test]
-fn update_to_a_value_that_another_record_has_is_a_conflict() {
-    let api = Api::new(&items());
+fn update_to_a_value_that_another_record_has_is_a_conflict(backend: Backend) {
+    let api = Api::new(backend, &items());
     api.create(&root(), &[r#"{"id":"a","code":"1"}"#, r#"{"id":"b","code":"2"}"#]).unwrap();
     let error = api.refused(|| api.update(&root(), "b", r#"{"code":"1"}"#));
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
 }
 
-#[test]
-fn immutable_fields_and_records_may_be_repeated_but_not_changed() {
+fn immutable_fields_and_records_may_be_repeated_but_not_changed(backend: Backend) {
     let mut fixed = field("fixed", FieldType::Integer);
     fixed.immutable = true;
-    let api = Api::new(&items().with_field(fixed));
+    let api = Api::new(backend, &items().with_field(fixed));
     api.create(&root(), &[r#"{"id":"a","fixed":1}"#]).unwrap();
     api.update(&root(), "a", r#"{"fixed":1,"size":3}"#).unwrap();
     let error = api.refused(|| api.update(&root(), "a", r#"{"fixed":2}"#));
@@ -178,9 +192,8 @@ fn immutable_fields_and_records_may_be_repeated_but_not_changed() {
     api.create(&root(), &[r#"{"id":"b"}"#]).unwrap();
 }
 
-#[test]
-fn frozen_model_takes_no_write() {
-    let api = Api::new(&items());
+fn frozen_model_takes_no_write(backend: Backend) {
+    let api = Api::new(backend, &items());
     api.create(&root(), &[r#"{"id":"a"}"#]).unwrap();
     api.tenant.model_update("items", |_| Ok(Model { frozen: true, ..items() })).unwrap();
     for error in [
@@ -194,9 +207,8 @@ fn frozen_model_takes_no_write() {
     assert!(api.get(&root(), "a").is_ok());
 }
 
-#[test]
-fn trashed_record_is_hidden_until_asked_for_and_can_be_taken_back() {
-    let api = Api::new(&items());
+fn trashed_record_is_hidden_until_asked_for_and_can_be_taken_back(backend: Backend) {
+    let api = Api::new(backend, &items());
     api.create(&root(), &[r#"{"id":"a"}"#, r#"{"id":"b"}"#]).unwrap();
     let trashed = api.delete(&caller(AccessLevel::Full), "a", false).unwrap();
     assert!(trashed[0].contains(r#""trashed_at":"2025-01-19T10:00:00.000Z""#), "{}", trashed[0]);
@@ -212,18 +224,16 @@ fn trashed_record_is_hidden_until_asked_for_and_can_be_taken_back() {
     assert!(api.get(&root(), "a").is_ok());
 }
 
-#[test]
-fn permanent_delete_answers_the_record_and_removes_it() {
-    let api = Api::new(&items());
+fn permanent_delete_answers_the_record_and_removes_it(backend: Backend) {
+    let api = Api::new(backend, &items());
     api.create(&root(), &[r#"{"id":"a","code":"1"}"#]).unwrap();
     assert!(api.delete(&root(), "a", true).unwrap()[0].contains(r#""code":"1""#));
     assert!(records(&api.tenant, "items").is_empty());
     assert!(matches!(api.delete(&root(), "a", true), Err(StoreError::NotFound { .. })));
 }
 
-#[test]
-fn levels_of_the_token_bound_what_is_done() {
-    let api = Api::new(&items());
+fn levels_of_the_token_bound_what_is_done(backend: Backend) {
+    let api = Api::new(backend, &items());
     api.create(&caller(AccessLevel::Edit), &[r#"{"id":"a"}"#]).unwrap();
     let (read, edit) = (caller(AccessLevel::Read), caller(AccessLevel::Edit));
     for error in [
@@ -237,9 +247,8 @@ fn levels_of_the_token_bound_what_is_done() {
     assert!(api.get(&read, "a").is_ok());
 }
 
-#[test]
-fn access_lists_are_written_by_full_and_ignored_from_edit() {
-    let api = Api::new(&items());
+fn access_lists_are_written_by_full_and_ignored_from_edit(backend: Backend) {
+    let api = Api::new(backend, &items());
     let body = r#"{"id":"a","access_read":["ann"]}"#;
     let made = api.create(&caller(AccessLevel::Edit), &[body]).unwrap();
     assert!(made[0].contains(r#""access_read":[]"#), "{}", made[0]);
@@ -249,9 +258,8 @@ fn access_lists_are_written_by_full_and_ignored_from_edit() {
     assert!(matches!(kept, Err(StoreError::Forbidden { .. })), "{kept:?}");
 }
 
-#[test]
-fn record_lists_decide_who_sees_and_changes_a_record() {
-    let api = Api::new(&items());
+fn record_lists_decide_who_sees_and_changes_a_record(backend: Backend) {
+    let api = Api::new(backend, &items());
     let bodies = [
         r#"{"id":"denied","access_deny":["team"],"access_full":["ann"]}"#,
         r#"{"id":"edit","access_edit":["team"]}"#,
@@ -295,9 +303,8 @@ fn record_lists_decide_who_sees_and_changes_a_record() {
     assert!(matches!(error, StoreError::Forbidden { .. }), "{error:?}");
 }
 
-#[test]
-fn who_may_only_edit_a_record_does_not_change_its_lists() {
-    let api = Api::new(&items());
+fn who_may_only_edit_a_record_does_not_change_its_lists(backend: Backend) {
+    let api = Api::new(backend, &items());
     let bodies = [r#"{"id":"a","access_edit":["ann"],"access_read":["bob"]}"#];
     api.create(&root(), &bodies).unwrap();
     let ann = caller(AccessLevel::Full);
@@ -322,29 +329,26 @@ fn who_may_only_edit_a_record_does_not_change_its_lists() {
     api.update(&ann, "a", r#"{"access_read":[]}"#).unwrap();
 }
 
-#[test]
-fn immutable_json_may_be_spelled_in_another_way() {
+fn immutable_json_may_be_spelled_in_another_way(backend: Backend) {
     let mut data = field("data", FieldType::Jsonb);
     data.immutable = true;
-    let api = Api::new(&Model::new(name("items")).with_field(data));
+    let api = Api::new(backend, &Model::new(name("items")).with_field(data));
     api.create(&root(), &[r#"{"id":"a","data":{"x":1.50,"y":[true]}}"#]).unwrap();
     api.update(&root(), "a", r#"{"data":{"y":[true],"x":1.5}}"#).unwrap();
     let error = api.refused(|| api.update(&root(), "a", r#"{"data":{"y":[true],"x":1.51}}"#));
     assert_eq!(codes(&error), [(1, FaultCode::Immutable)]);
 }
 
-#[test]
-fn ten_thousand_records_fit_one_request() {
-    let api = Api::new(&Model { name: name("items"), ..Model::new(name("items")) });
+fn ten_thousand_records_fit_one_request(backend: Backend) {
+    let api = Api::new(backend, &Model { name: name("items"), ..Model::new(name("items")) });
     let bodies: Vec<_> = (0..10_000).map(|number| format!(r#"{{"id":"{number:05}"}}"#)).collect();
     let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
     assert_eq!(api.create(&root(), &bodies).unwrap().len(), 10_000);
     assert_eq!(records(&api.tenant, "items").len(), 10_000);
 }
 
-#[test]
-fn unknown_model_is_not_found_everywhere() {
-    let api = Api::new(&items());
+fn unknown_model_is_not_found_everywhere(backend: Backend) {
+    let api = Api::new(backend, &items());
     let tenant = &api.tenant;
     let is_missing = |error: StoreError| matches!(error, StoreError::ModelNotFound { .. });
     assert!(is_missing(tenant.records_list(&root(), "no", |_| Ok(everything())).unwrap_err()));

@@ -4,7 +4,31 @@ use reinstate_describe::{Field, FieldType, Model, ModelStatus};
 use reinstate_store::{StoreError, Tenant};
 use serde_json::json;
 
-use crate::fixtures::{CountedIds, NOW, Scratch, field, items, name, own, records, required, root, unique};
+use crate::fixtures::{
+    Backend, CountedIds, NOW, Scratch, field, items, name, on_both, own, records, required, root, unique,
+};
+
+on_both! {
+    model_whose_name_is_taken_in_any_case_is_a_conflict,
+    model_update_changes_attributes_and_neither_fields_nor_records,
+    deleted_model_is_gone_and_its_name_free,
+    frozen_model_keeps_its_data,
+    new_field_of_a_frozen_model_must_not_write_its_records,
+    definitions_of_the_platform_stay_as_they_are,
+    changes_of_one_definition_at_the_same_time_all_count,
+    field_named_twice_in_one_request_is_refused,
+    unknown_model_or_field_is_not_found,
+    created_field_fills_records_with_its_default_and_is_written_to,
+    required_field_without_default_needs_an_empty_model,
+    field_whose_name_is_taken_is_a_conflict,
+    unique_field_with_a_default_meets_existing_records,
+    type_of_a_field_never_changes,
+    field_becomes_unique_only_without_duplicates,
+    field_becomes_required_only_without_nulls,
+    index_comes_and_goes_with_its_flag,
+    deleted_field_takes_its_values_along_and_frees_its_name,
+    fields_of_one_request_come_all_or_none,
+}
 
 fn with_items(scratch: &Scratch, bodies: &[&str]) -> Tenant {
     let tenant = scratch.tenant();
@@ -29,17 +53,15 @@ fn refused<T: std::fmt::Debug>(tenant: &Tenant, call: impl FnOnce() -> Result<T,
     error
 }
 
-#[test]
-fn model_whose_name_is_taken_in_any_case_is_a_conflict() {
-    let scratch = Scratch::new();
+fn model_whose_name_is_taken_in_any_case_is_a_conflict(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[]);
     let error = refused(&tenant, || tenant.model_create(&Model::new(name("ITEMS"))));
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
 }
 
-#[test]
-fn model_update_changes_attributes_and_neither_fields_nor_records() {
-    let scratch = Scratch::new();
+fn model_update_changes_attributes_and_neither_fields_nor_records(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     let mut changed = Model::new(name("Items"));
     changed.description = Some("Things".to_owned());
@@ -50,9 +72,8 @@ fn model_update_changes_attributes_and_neither_fields_nor_records() {
     assert_eq!(records(&tenant, "items").len(), 1);
 }
 
-#[test]
-fn deleted_model_is_gone_and_its_name_free() {
-    let scratch = Scratch::new();
+fn deleted_model_is_gone_and_its_name_free(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     tenant.model_delete("Items").unwrap();
     assert!(matches!(tenant.layout("items"), Err(StoreError::ModelNotFound { .. })));
@@ -60,9 +81,8 @@ fn deleted_model_is_gone_and_its_name_free() {
     assert!(records(&tenant, "items").is_empty());
 }
 
-#[test]
-fn frozen_model_keeps_its_data() {
-    let scratch = Scratch::new();
+fn frozen_model_keeps_its_data(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     tenant.model_update("items", |_| Ok(Model { frozen: true, ..items() })).unwrap();
     for error in [
@@ -73,9 +93,8 @@ fn frozen_model_keeps_its_data() {
     }
 }
 
-#[test]
-fn new_field_of_a_frozen_model_must_not_write_its_records() {
-    let scratch = Scratch::new();
+fn new_field_of_a_frozen_model_must_not_write_its_records(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     tenant.model_update("items", |_| Ok(Model { frozen: true, ..items() })).unwrap();
     let mut rank = field("rank", FieldType::Integer);
@@ -86,9 +105,8 @@ fn new_field_of_a_frozen_model_must_not_write_its_records() {
     field_create(&tenant, &rank).unwrap();
 }
 
-#[test]
-fn definitions_of_the_platform_stay_as_they_are() {
-    let scratch = Scratch::new();
+fn definitions_of_the_platform_stay_as_they_are(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[]);
     tenant.model_update("items", |_| Ok(Model { status: ModelStatus::System, ..items() })).unwrap();
     let title = field("title", FieldType::Text);
@@ -104,9 +122,8 @@ fn definitions_of_the_platform_stay_as_they_are() {
     }
 }
 
-#[test]
-fn changes_of_one_definition_at_the_same_time_all_count() {
-    let scratch = Scratch::with(|settings| settings.busy_timeout_ms = 5_000);
+fn changes_of_one_definition_at_the_same_time_all_count(backend: Backend) {
+    let scratch = Scratch::with(backend, |settings| settings.busy_timeout_ms = 5_000);
     let tenant = with_items(&scratch, &[]);
     let raise = |_: usize, existing: &Field| {
         let maximum = existing.maximum.as_ref().and_then(serde_json::Number::as_i64).unwrap_or(0);
@@ -126,18 +143,16 @@ fn changes_of_one_definition_at_the_same_time_all_count() {
     );
 }
 
-#[test]
-fn field_named_twice_in_one_request_is_refused() {
-    let scratch = Scratch::new();
+fn field_named_twice_in_one_request_is_refused(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[]);
     let change = |place: usize, existing: &Field| Ok(Field { unique: place == 0, ..existing.clone() });
     let error = refused(&tenant, || tenant.fields_update("items", &["size", "SIZE"], change));
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
 }
 
-#[test]
-fn unknown_model_or_field_is_not_found() {
-    let scratch = Scratch::new();
+fn unknown_model_or_field_is_not_found(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[]);
     let size = field("size", FieldType::Integer);
     assert!(matches!(tenant.model_delete("no"), Err(StoreError::ModelNotFound { .. })));
@@ -147,9 +162,8 @@ fn unknown_model_or_field_is_not_found() {
     assert!(matches!(tenant.field_delete("items", "none"), Err(StoreError::FieldNotFound { .. })));
 }
 
-#[test]
-fn created_field_fills_records_with_its_default_and_is_written_to() {
-    let scratch = Scratch::new();
+fn created_field_fills_records_with_its_default_and_is_written_to(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     let mut rank = required(field("rank", FieldType::Integer));
     rank.default_value = Some(json!(3));
@@ -162,9 +176,8 @@ fn created_field_fills_records_with_its_default_and_is_written_to() {
     assert_eq!(ranks, [true, false]);
 }
 
-#[test]
-fn required_field_without_default_needs_an_empty_model() {
-    let scratch = Scratch::new();
+fn required_field_without_default_needs_an_empty_model(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     let rank = required(field("rank", FieldType::Integer));
     let error = refused(&tenant, || field_create(&tenant, &rank));
@@ -173,17 +186,15 @@ fn required_field_without_default_needs_an_empty_model() {
     field_create(&tenant, &rank).unwrap();
 }
 
-#[test]
-fn field_whose_name_is_taken_is_a_conflict() {
-    let scratch = Scratch::new();
+fn field_whose_name_is_taken_is_a_conflict(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[]);
     let error = refused(&tenant, || field_create(&tenant, &field("SIZE", FieldType::Text)));
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
 }
 
-#[test]
-fn unique_field_with_a_default_meets_existing_records() {
-    let scratch = Scratch::new();
+fn unique_field_with_a_default_meets_existing_records(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#, r#"{"id":"b"}"#]);
     let mut rank = unique(field("rank", FieldType::Integer));
     rank.default_value = Some(json!(1));
@@ -191,9 +202,8 @@ fn unique_field_with_a_default_meets_existing_records() {
     assert!(matches!(error, StoreError::Conflict { .. }), "{error:?}");
 }
 
-#[test]
-fn type_of_a_field_never_changes() {
-    let scratch = Scratch::new();
+fn type_of_a_field_never_changes(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[]);
     let mut array = field("size", FieldType::Integer);
     array.is_array = true;
@@ -203,9 +213,8 @@ fn type_of_a_field_never_changes() {
     }
 }
 
-#[test]
-fn field_becomes_unique_only_without_duplicates() {
-    let scratch = Scratch::new();
+fn field_becomes_unique_only_without_duplicates(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a","size":1}"#, r#"{"id":"b","size":1}"#, r#"{"id":"c"}"#]);
     let size = unique(field("size", FieldType::Integer));
     let error = refused(&tenant, || field_update(&tenant, &size));
@@ -218,9 +227,8 @@ fn field_becomes_unique_only_without_duplicates() {
     create(r#"{"size":2}"#).unwrap();
 }
 
-#[test]
-fn field_becomes_required_only_without_nulls() {
-    let scratch = Scratch::new();
+fn field_becomes_required_only_without_nulls(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a"}"#]);
     let size = required(field("size", FieldType::Integer));
     let error = refused(&tenant, || field_update(&tenant, &size));
@@ -229,9 +237,8 @@ fn field_becomes_required_only_without_nulls() {
     field_update(&tenant, &size).unwrap();
 }
 
-#[test]
-fn index_comes_and_goes_with_its_flag() {
-    let scratch = Scratch::new();
+fn index_comes_and_goes_with_its_flag(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[]);
     let before = tenant.dump().unwrap();
     let mut size = field("size", FieldType::Integer);
@@ -244,9 +251,8 @@ fn index_comes_and_goes_with_its_flag() {
     assert_eq!(before.matches("$u$").count(), tenant.dump().unwrap().matches("$u$").count());
 }
 
-#[test]
-fn deleted_field_takes_its_values_along_and_frees_its_name() {
-    let scratch = Scratch::new();
+fn deleted_field_takes_its_values_along_and_frees_its_name(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a","code":"1","size":2}"#]);
     tenant.field_delete("items", "Code").unwrap();
     assert!(!records(&tenant, "items")[0].contains("code"));
@@ -254,9 +260,8 @@ fn deleted_field_takes_its_values_along_and_frees_its_name() {
     assert!(records(&tenant, "items")[0].contains("\"code\":null"));
 }
 
-#[test]
-fn fields_of_one_request_come_all_or_none() {
-    let scratch = Scratch::new();
+fn fields_of_one_request_come_all_or_none(backend: Backend) {
+    let scratch = Scratch::new(backend);
     let tenant = with_items(&scratch, &[r#"{"id":"a","size":1}"#, r#"{"id":"b","size":1}"#]);
     let fresh = field("fresh", FieldType::Text);
     for fields in [[fresh.clone(), field("SIZE", FieldType::Text)], [fresh.clone(), fresh.clone()]] {

@@ -11,7 +11,16 @@ use reinstate_describe::{
 };
 use reinstate_store::Tenant;
 
-use crate::fixtures::{CountedIds, NOW, Scratch, batch, everything, field, name, root};
+use crate::fixtures::{Backend, CountedIds, NOW, Scratch, batch, everything, field, name, on_both, root};
+
+on_both! {
+    sql_and_memory_find_the_same_records,
+    every_column_is_ordered_as_its_type_says,
+    page_tells_whether_there_is_more_and_how_much_in_all,
+    selected_columns_come_in_the_order_asked_for,
+    long_lists_and_chains_are_no_obstacle,
+    trashed_records_are_listed_by_what_is_asked,
+}
 
 /// For each field the JSON texts that its column holds, one record each; null is added to all.
 const AWKWARD: [(FieldType, &[&str]); 8] = [
@@ -80,8 +89,8 @@ struct Table {
 }
 
 impl Table {
-    fn new() -> Self {
-        let scratch = Scratch::new();
+    fn new(backend: Backend) -> Self {
+        let scratch = Scratch::new(backend);
         let tenant = scratch.tenant();
         tenant.model_create(&model()).unwrap();
         let lines = lines();
@@ -179,9 +188,8 @@ fn filter() -> impl Strategy<Value = Filter> {
     })
 }
 
-#[test]
-fn sql_and_memory_find_the_same_records() {
-    let table = Table::new();
+fn sql_and_memory_find_the_same_records(backend: Backend) {
+    let table = Table::new(backend);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: 600,
         failure_persistence: None,
@@ -195,9 +203,8 @@ fn sql_and_memory_find_the_same_records() {
         .unwrap();
 }
 
-#[test]
-fn every_column_is_ordered_as_its_type_says() {
-    let table = Table::new();
+fn every_column_is_ordered_as_its_type_says(backend: Backend) {
+    let table = Table::new(backend);
     for column in 0..table.layout().len() {
         let decimals = table.layout().column(column).unwrap().column_type.base == BaseType::Decimal;
         let key = |row: &u32| match table.batch.value(*row, column) {
@@ -223,9 +230,8 @@ fn every_column_is_ordered_as_its_type_says() {
     }
 }
 
-#[test]
-fn page_tells_whether_there_is_more_and_how_much_in_all() {
-    let table = Table::new();
+fn page_tells_whether_there_is_more_and_how_much_in_all(backend: Backend) {
+    let table = Table::new(backend);
     let count = u64::try_from(table.batch.len()).unwrap();
     let page = |limit, offset, count| {
         let query = ListQuery { limit, offset, count, ..everything() };
@@ -240,18 +246,16 @@ fn page_tells_whether_there_is_more_and_how_much_in_all() {
     assert_eq!((beyond.records.len(), beyond.has_more, beyond.total), (0, false, Some(count)));
 }
 
-#[test]
-fn selected_columns_come_in_the_order_asked_for() {
-    let table = Table::new();
+fn selected_columns_come_in_the_order_asked_for(backend: Backend) {
+    let table = Table::new(backend);
     let query =
         ListQuery { select: Some(vec![position::FIELDS + 1, position::ID]), limit: 1, ..everything() };
     let page = table.tenant.records_list(&root(), "awkward", |_| Ok(query)).unwrap();
     assert_eq!(page.records, [r#"{"f1":0,"id":"00"}"#]);
 }
 
-#[test]
-fn long_lists_and_chains_are_no_obstacle() {
-    let table = Table::new();
+fn long_lists_and_chains_are_no_obstacle(backend: Backend) {
+    let table = Table::new(backend);
     let column = position::FIELDS + 1;
     let numbers: Vec<_> = (0..40_000).map(CellValue::Int).collect();
     let equal = |value: &CellValue| Filter::Compare { column, test: Test::Equal(value.clone()) };
@@ -262,9 +266,8 @@ fn long_lists_and_chains_are_no_obstacle() {
     assert_eq!(table.by_sql(&chained), expected);
 }
 
-#[test]
-fn trashed_records_are_listed_by_what_is_asked() {
-    let table = Table::new();
+fn trashed_records_are_listed_by_what_is_asked(backend: Backend) {
+    let table = Table::new(backend);
     table.tenant.records_delete(&root(), "awkward", &["00".to_owned()], false, NOW).unwrap();
     let all = table.batch.len();
     let listed = |trashed| table.listed(ListQuery { trashed, ..everything() }).len();

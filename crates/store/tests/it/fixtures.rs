@@ -1,5 +1,6 @@
 //! Stores, models and batches for the tests.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,36 +10,107 @@ use reinstate_describe::{
 };
 use reinstate_engine::IdSource;
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, Tenant, TenantId};
+use reinstate_test_postgres::TestDatabase;
 use tempfile::TempDir;
 
 /// The time of every test.
 pub(crate) const NOW: i64 = 1_737_280_800_000_000;
 
-/// A store in a folder that goes when the test ends.
+/// What a test's store is made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes of each function that takes a [`Backend`] a test on either. The names of the modules tell them apart.
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $case() {
+                super::$case(crate::fixtures::Backend::Sqlite);
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $case() {
+                super::$case(crate::fixtures::Backend::Postgres);
+            })+
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// Where a store's data is; it goes when the test ends.
+pub(crate) enum Ground {
+    Folder(TempDir),
+    Database(TestDatabase),
+}
+
+/// A store of a test's own.
 pub(crate) struct Scratch {
+    // The store goes first: its connections lead to the ground.
     pub(crate) store: Store,
-    pub(crate) dir: TempDir,
+    pub(crate) settings: StoreSettings,
+    pub(crate) ground: Ground,
 }
 
 impl Scratch {
-    pub(crate) fn new() -> Self {
-        Self::with(|_| {})
+    pub(crate) fn new(backend: Backend) -> Self {
+        Self::with(backend, |_| {})
     }
 
-    pub(crate) fn with(change: impl FnOnce(&mut StoreSettings)) -> Self {
-        let dir = TempDir::new().unwrap();
-        let mut settings = settings(&dir);
+    pub(crate) fn with(backend: Backend, change: impl FnOnce(&mut StoreSettings)) -> Self {
+        let (ground, url) = match backend {
+            Backend::Sqlite => {
+                let dir = TempDir::new().unwrap();
+                let url = DatabaseUrl::Sqlite { dir: dir.path().to_owned() };
+                (Ground::Folder(dir), url)
+            }
+            Backend::Postgres => {
+                let database = reinstate_test_postgres::database();
+                let url = database.url().parse().unwrap();
+                (Ground::Database(database), url)
+            }
+        };
+        let mut settings = settings(url);
         change(&mut settings);
-        Self { store: Store::open(&settings).unwrap(), dir }
+        Self { store: Store::open(&settings).unwrap(), settings, ground }
     }
 
     pub(crate) fn tenant(&self) -> Tenant {
-        self.store.tenants.open(&TenantId::new("acme").unwrap()).unwrap()
+        tenant_of(&self.store, "acme")
+    }
+
+    /// Another store on the same ground, as another process or one after a restart would have it.
+    pub(crate) fn again(&self) -> Store {
+        Store::open(&self.settings).unwrap()
+    }
+
+    /// The folder of a store on SQLite.
+    pub(crate) fn dir(&self) -> &Path {
+        match &self.ground {
+            Ground::Folder(dir) => dir.path(),
+            Ground::Database(_) => panic!("this store is not on SQLite"),
+        }
+    }
+
+    /// The database of a store on PostgreSQL.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        match &self.ground {
+            Ground::Database(database) => database,
+            Ground::Folder(_) => panic!("this store is not on PostgreSQL"),
+        }
     }
 }
 
-pub(crate) fn settings(dir: &TempDir) -> StoreSettings {
-    let mut settings = StoreSettings::new(DatabaseUrl::Sqlite { dir: dir.path().to_owned() });
+pub(crate) fn tenant_of(store: &Store, id: &str) -> Tenant {
+    store.tenants.open(&TenantId::new(id).unwrap()).unwrap()
+}
+
+fn settings(url: DatabaseUrl) -> StoreSettings {
+    let mut settings = StoreSettings::new(url);
     // Tests that meet a lock on purpose should not wait long for it.
     settings.busy_timeout_ms = 100;
     settings.target_wait_ms = 300;

@@ -1,4 +1,4 @@
-//! The store from outside: both planes through their public calls, on files in a folder of each test's own.
+//! The store from outside: both planes through their public calls, on either backend, on data of each test's own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod conformance;
@@ -6,4 +6,5 @@ mod data_api;
 mod describe_api;
 mod filters;
 mod fixtures;
+mod sqlite;
 mod tenants;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use reinstate_engine::{Conflict, MemoryTenant, Target, WriteOutcome};
 
 use super::{Subject, mark, seed};
-use crate::fixtures::{Scratch, batch, items};
+use crate::fixtures::{Backend, Scratch, batch, items};
 
 /// One step of a run.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ fn write(target: &mut dyn Target, rows: &[(u8, Keys)], conflict: Conflict) -> Wr
 }
 
 fn run(steps: &[Step]) {
-    let (sqlite, memory) = (Scratch::new(), MemoryTenant::default());
+    let (sqlite, memory) = (Scratch::new(Backend::Sqlite), MemoryTenant::default());
     seed(&sqlite, &items(), &[]);
     seed(&memory, &items(), &[]);
     for (number, steps) in steps.split_inclusive(|step| matches!(step, Step::Commit | Step::Drop)).enumerate()

@@ -5,9 +5,13 @@ use reinstate_engine::{Cancellation, RunMark, Target, TargetError};
 use reinstate_store::RunToken;
 
 use super::{Subject, conformance};
-use crate::fixtures::{Scratch, records};
+use crate::fixtures::{Backend, Scratch, records};
 
-conformance!(crate::fixtures::Scratch::new);
+conformance!(crate::conformance::on_sqlite::scratch);
+
+fn scratch() -> Scratch {
+    Scratch::new(Backend::Sqlite)
+}
 
 impl Subject for Scratch {
     fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError> {

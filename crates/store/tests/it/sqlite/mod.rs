@@ -1,0 +1,3 @@
+//! What is so on SQLite only.
+
+mod files;
