@@ -10,6 +10,7 @@ mod insert;
 mod marks;
 mod recorder;
 mod records;
+mod request_writer;
 mod tables;
 mod target;
 mod tenants;
