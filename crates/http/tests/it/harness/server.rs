@@ -10,28 +10,15 @@ use actix_web::web::Data;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reinstate_http::{AppState, AuthSettings, HttpSettings, serve};
 use reinstate_jobs::{DataLock, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
-use reinstate_store::{DatabaseUrl, Store, StoreSettings, TenantId};
+use reinstate_store::{Store, StoreSettings, TenantId};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
+use super::backend::{Backend, Home};
 use super::session::Session;
 
 /// The secret of every test server.
 pub(crate) const SECRET: &str = "a secret of more than thirty-two bytes, for tests alone";
-
-/// Where the data of a test server lives. The tests' bodies do not know; another backend is one more variant.
-#[derive(Debug, Clone, Copy)]
-enum Backend {
-    Sqlite,
-}
-
-impl Backend {
-    fn url(self, dir: &Path) -> DatabaseUrl {
-        match self {
-            Self::Sqlite => DatabaseUrl::Sqlite { dir: dir.to_owned() },
-        }
-    }
-}
 
 /// What a test may set otherwise.
 pub(crate) struct Settings {
@@ -47,31 +34,34 @@ pub(crate) struct TestServer {
     jobs: Jobs,
     handle: ServerHandle,
     dir: TempDir,
+    /// Below the store, which is dropped first.
+    home: Home,
     http: reqwest::Client,
 }
 
 impl TestServer {
-    pub(crate) async fn start() -> Self {
-        Self::start_with(|_| {}).await
+    pub(crate) async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, |_| {}).await
     }
 
     /// A server with other settings than the tests' defaults.
-    pub(crate) async fn start_with(adjust: impl FnOnce(&mut Settings)) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    pub(crate) async fn start_with(backend: Backend, adjust: impl FnOnce(&mut Settings)) -> Self {
         let auth = AuthSettings::Hs256Secret(SECRET.to_owned());
-        Self::start_in(dir, auth, adjust).await
+        Self::start_in(backend, auth, adjust).await
     }
 
     /// A server that verifies tokens with another key.
-    pub(crate) async fn start_with_key(auth: AuthSettings) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), auth, |_| {}).await
+    pub(crate) async fn start_with_key(backend: Backend, auth: AuthSettings) -> Self {
+        Self::start_in(backend, auth, |_| {}).await
     }
 
-    async fn start_in(dir: TempDir, auth: AuthSettings, adjust: impl FnOnce(&mut Settings)) -> Self {
+    async fn start_in(backend: Backend, auth: AuthSettings, adjust: impl FnOnce(&mut Settings)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::new(backend);
         let mut settings = Settings {
             http: HttpSettings { server_threads: 1, shutdown_grace_s: 1, ..HttpSettings::default() },
             jobs: JobSettings { workers: 2, ..JobSettings::default() },
-            store: StoreSettings::new(Backend::Sqlite.url(dir.path())),
+            store: StoreSettings::new(home.url(dir.path())),
         };
         adjust(&mut settings);
         let lock = DataLock::take(dir.path()).unwrap();
@@ -88,7 +78,7 @@ impl TestServer {
         let server = serve(listener, Data::new(state)).unwrap();
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        Self { url, store, jobs, handle, dir, http: reqwest::Client::new() }
+        Self { url, store, jobs, handle, dir, home, http: reqwest::Client::new() }
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use reinstate_api::{Client, ClientError, ImportOptions, RunStatus};
 
+use super::BACKEND;
 use crate::harness::{TestServer, archive_of, mint, orders_archive};
 
 #[actix_web::test]
 async fn a_file_is_imported_followed_and_read_back() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let lines = (0..5_000).map(|n| format!(r#"{{"id":"r{n}","title":"{n}"}}"#)).collect();
     let file = archive_of("orders:\n  fields:\n    title: { type: text }\n", &[("orders", lines)]);
     let path = server.dir().join("file.zip");
@@ -45,7 +46,7 @@ async fn a_file_is_imported_followed_and_read_back() {
 
 #[actix_web::test]
 async fn refusals_carry_status_code_and_sentence() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let path = server.dir().join("file.zip");
     std::fs::write(&path, orders_archive(&["a"])).unwrap();
     let client = Client::new(server.url(), mint("alpha", "full")).unwrap();

@@ -3,6 +3,7 @@
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
 
+use super::BACKEND;
 use crate::harness::{Session, TestServer, archive, orders_archive};
 
 const IMPORT: &str = "/api/restores/import";
@@ -18,7 +19,7 @@ fn file() -> Part {
 
 #[actix_web::test]
 async fn options_may_come_before_or_after_the_file() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     for form in [
         Form::new().text("conflict_strategy", "sync").part("file", file()).text("create_models", "false"),
@@ -33,7 +34,7 @@ async fn options_may_come_before_or_after_the_file() {
 
 #[actix_web::test]
 async fn wrong_options_are_refused_with_the_right_ones() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let cases = [
         ("conflict_strategy", "overwrite", "replace, upsert, merge, sync, skip, error"),
@@ -64,7 +65,7 @@ async fn wrong_options_are_refused_with_the_right_ones() {
 
 #[actix_web::test]
 async fn forms_without_a_file_or_with_two_are_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     for path in [IMPORT, UPLOADS] {
         for form in [
@@ -80,7 +81,7 @@ async fn forms_without_a_file_or_with_two_are_refused() {
 
 #[actix_web::test]
 async fn bodies_that_are_no_form_are_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     for path in [IMPORT, UPLOADS] {
         session.post(path, json!({})).await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
@@ -94,7 +95,7 @@ async fn bodies_that_are_no_form_are_refused() {
 
 #[actix_web::test]
 async fn files_that_are_no_archive_are_refused_and_not_kept() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let whole = orders_archive(&["a", "b", "c"]);
     let files = [Vec::new(), b"not a zip".to_vec(), whole[..whole.len() / 2].to_vec(), archive("", &[])];
@@ -110,7 +111,7 @@ async fn files_that_are_no_archive_are_refused_and_not_kept() {
 
 #[actix_web::test]
 async fn uploads_over_the_limit_are_refused_as_soon_as_it_is_passed() {
-    let server = TestServer::start_with(|settings| settings.jobs.upload_bytes_max = 1_000_000).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.jobs.upload_bytes_max = 1_000_000).await;
     let session = server.session("alpha", "full");
     let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 64 * 1024]));
     let part = Part::stream(reqwest::Body::wrap_stream(endless)).file_name("endless.zip");
@@ -121,7 +122,7 @@ async fn uploads_over_the_limit_are_refused_as_soon_as_it_is_passed() {
 
 #[actix_web::test]
 async fn an_upload_that_breaks_off_leaves_nothing() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let started = std::sync::Arc::new(tokio::sync::Notify::new());
     let told = std::sync::Arc::clone(&started);
@@ -148,7 +149,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 
 #[actix_web::test]
 async fn an_upload_that_stalls_is_given_up() {
-    let server = TestServer::start_with(|settings| settings.http.upload_idle_timeout_s = 1).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.http.upload_idle_timeout_s = 1).await;
     let session = server.session("alpha", "full");
     let stalling = futures_util::StreamExt::chain(
         futures_util::stream::iter([Ok::<_, std::io::Error>(vec![b'x'; 1024])]),
@@ -163,7 +164,7 @@ async fn an_upload_that_stalls_is_given_up() {
 
 #[actix_web::test]
 async fn file_names_are_kept_without_their_folders() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     for (given, kept) in [("../../etc/passwd.zip", "passwd.zip"), (r"C:\data\x.zip", "x.zip")] {
         let part = Part::bytes(orders_archive(&["a"])).file_name(given);

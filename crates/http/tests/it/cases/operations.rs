@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use reinstate_http::route::ROUTES;
 use serde_json::json;
 
+use super::BACKEND;
 use crate::harness::{TestServer, orders_archive};
 
 #[actix_web::test]
 async fn health_and_readiness_answer_without_a_token() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let nobody = server.session_with(None);
     assert_eq!(nobody.get("/healthz").await.body["status"], "ok");
     let ready = nobody.get("/readyz").await;
@@ -19,7 +20,7 @@ async fn health_and_readiness_answer_without_a_token() {
 
 #[actix_web::test]
 async fn readiness_names_the_part_that_is_gone() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     std::fs::remove_dir_all(server.dir().join("objects")).unwrap();
     let answer = server.session_with(None).get("/readyz").await;
     answer.refused(503, "SERVICE_UNAVAILABLE");
@@ -29,7 +30,7 @@ async fn readiness_names_the_part_that_is_gone() {
 
 #[actix_web::test]
 async fn metrics_count_requests_by_route_and_runs_by_outcome() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let full = server.session("alpha", "full");
     full.restore(orders_archive(&["a", "b"]), "upsert").await;
     full.get("/api/data/orders/a").await;
@@ -52,7 +53,7 @@ async fn metrics_count_requests_by_route_and_runs_by_outcome() {
 
 #[actix_web::test]
 async fn the_document_describes_exactly_the_routes() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let document = server.session_with(None).get("/openapi.json").await.body;
     let described: BTreeSet<String> = document["paths"]
         .as_object()

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::BACKEND;
 use crate::harness::{TestServer, mint_with, now_s, orders_archive};
 
 /// Level, method, path, body, status.
@@ -9,7 +10,7 @@ type Case = (&'static str, &'static str, &'static str, Json, u16);
 
 #[actix_web::test]
 async fn deny_is_refused_everywhere() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let denied = server.session("alpha", "deny");
     for route in reinstate_http::route::ROUTES.iter().filter(|route| route.least.is_some()) {
         let path = route.pattern.replace(['{', '}'], "");
@@ -20,7 +21,7 @@ async fn deny_is_refused_everywhere() {
 
 #[actix_web::test]
 async fn each_route_is_refused_below_its_level() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     for route in reinstate_http::route::ROUTES {
         let Some(least) = route.least else { continue };
         let path = route.pattern.replace(['{', '}'], "");
@@ -38,7 +39,7 @@ async fn each_route_is_refused_below_its_level() {
 
 #[actix_web::test]
 async fn records_are_read_written_and_deleted_by_level() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     server.session("alpha", "full").orders(&["a", "b", "c"]).await;
     let change = || json!({ "title": "changed" });
     let cases: Vec<Case> = vec![
@@ -64,7 +65,7 @@ async fn records_are_read_written_and_deleted_by_level() {
 
 #[actix_web::test]
 async fn nobody_writes_the_bookkeeping() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let root = server.session("alpha", "root");
     for model in
         ["restore_runs", "restore_logs", "extract_runs", "extract_artifacts", "models", "Restore_Runs"]
@@ -79,7 +80,7 @@ async fn nobody_writes_the_bookkeeping() {
 
 #[actix_web::test]
 async fn edit_restores_into_models_that_are_there_and_may_not_replace_or_create() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     server.session("alpha", "full").orders(&["a"]).await;
     let edit = server.session("alpha", "edit");
     let run = edit.restore(orders_archive(&["a", "b"]), "upsert").await;
@@ -97,7 +98,7 @@ async fn edit_restores_into_models_that_are_there_and_may_not_replace_or_create(
 
 #[actix_web::test]
 async fn read_may_not_restore() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let read = server.session("alpha", "read");
     read.form("/api/restores/import", orders_archive(&["a"]), &[]).await.refused(403, "FORBIDDEN");
     read.form("/api/restores/uploads", orders_archive(&["a"]), &[]).await.refused(403, "FORBIDDEN");
@@ -106,7 +107,7 @@ async fn read_may_not_restore() {
 
 #[actix_web::test]
 async fn access_lists_hide_and_protect_single_records() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let root = server.session("alpha", "root");
     root.orders(&["open"]).await;
     let records = json!([
@@ -132,7 +133,7 @@ async fn access_lists_hide_and_protect_single_records() {
 
 #[actix_web::test]
 async fn an_upsert_may_not_change_records_that_the_caller_may_not() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let root = server.session("alpha", "root");
     root.orders(&["a"]).await;
     let closed = json!({ "id": "b", "title": "mine", "access_full": ["bob"] });
@@ -152,7 +153,7 @@ async fn an_upsert_may_not_change_records_that_the_caller_may_not() {
 
 #[actix_web::test]
 async fn access_lists_of_an_archive_count_for_full_and_root_alone() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     for level in ["edit", "full", "root"] {
         server.session(level, "root").orders(&[]).await;
         let lines: &[&str] = &[r#"{"id":"a","title":"x","access_read":["bob"],"access_deny":["eve"]}"#];

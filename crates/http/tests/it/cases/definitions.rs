@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::BACKEND;
 use crate::harness::{TestServer, archive};
 
 fn full_field() -> Json {
@@ -16,7 +17,7 @@ fn full_field() -> Json {
 
 #[actix_web::test]
 async fn models_are_created_listed_read_changed_and_removed() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let body = json!({ "status": "pending", "description": "people", "sudo": true, "external": true, "fields": [full_field()] });
     let created = session.post("/api/describe/people", body.clone()).await;
@@ -44,7 +45,7 @@ async fn models_are_created_listed_read_changed_and_removed() {
 
 #[actix_web::test]
 async fn fields_are_created_listed_read_changed_and_removed() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.orders(&["a"]).await;
     let fields = "/api/describe/orders/fields";
@@ -76,7 +77,7 @@ async fn fields_are_created_listed_read_changed_and_removed() {
 
 #[actix_web::test]
 async fn definitions_that_cannot_be_are_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.orders(&["a"]).await;
     let models = [
@@ -134,7 +135,7 @@ async fn definitions_that_cannot_be_are_refused() {
 
 #[actix_web::test]
 async fn the_platforms_models_are_protected() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "root");
     let file = archive(
         "users:\n  status: system\n  fields:\n    name: { type: text }\n",

@@ -9,6 +9,7 @@ use reinstate_http::route::ROUTES;
 use reinstate_http::{AuthSettings, Authenticator};
 use serde_json::{Value as Json, json};
 
+use super::BACKEND;
 use crate::harness::{SECRET, TestServer, mint, mint_with, now_s};
 
 /// An address that any token of level `read` may read.
@@ -54,7 +55,7 @@ fn unsigned(header: &str) -> String {
 
 #[actix_web::test]
 async fn every_api_route_is_refused_without_a_token() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let nobody = server.session_with(None);
     for route in ROUTES {
         let path = route.pattern.replace(['{', '}'], "");
@@ -72,7 +73,7 @@ async fn every_api_route_is_refused_without_a_token() {
 
 #[actix_web::test]
 async fn unknown_api_addresses_are_refused_without_a_token_too() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     for path in ["/api", "/api/", "/api/nothing", "/%61pi/describe", "/api/restores/x/run"] {
         server.session_with(None).get(path).await.refused(401, "AUTH_TOKEN_REQUIRED");
     }
@@ -80,7 +81,7 @@ async fn unknown_api_addresses_are_refused_without_a_token_too() {
 
 #[actix_web::test]
 async fn tokens_with_the_wrong_claims_are_invalid() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let wrong = [
         claims_without("tenant"),
         claims_without("access"),
@@ -108,7 +109,7 @@ async fn tokens_with_the_wrong_claims_are_invalid() {
 
 #[actix_web::test]
 async fn a_user_id_claim_stands_in_for_sub() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let mut claims = claims_without("sub");
     claims["user_id"] = json!("ann");
     assert_eq!(server.session_with(Some(mint_with(&claims))).get(ANY).await.status, 200);
@@ -116,7 +117,7 @@ async fn a_user_id_claim_stands_in_for_sub() {
 
 #[actix_web::test]
 async fn expiry_allows_thirty_seconds_and_no_more() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let expired_for = |seconds: u64| mint_with(&claims_with(&json!({ "exp": now_s() - seconds })));
     assert_eq!(server.session_with(Some(expired_for(15))).get(ANY).await.status, 200);
     let late = server.session_with(Some(expired_for(40))).get(ANY).await;
@@ -126,7 +127,7 @@ async fn expiry_allows_thirty_seconds_and_no_more() {
 
 #[actix_web::test]
 async fn tokens_of_another_algorithm_or_none_are_invalid() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let secret = EncodingKey::from_secret(SECRET.as_bytes());
     let other_secret = EncodingKey::from_secret(b"another secret of thirty-two bytes");
     let hs512 = encode(&Header::new(Algorithm::HS512), &claims(), &secret).unwrap();
@@ -157,7 +158,7 @@ async fn tokens_of_another_algorithm_or_none_are_invalid() {
 
 #[actix_web::test]
 async fn authorization_of_another_scheme_counts_as_no_token() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let nobody = server.session_with(None);
     for value in ["Basic YW5uOnNlY3JldA==", "Bearer", "Bearer ", "token"] {
         let answer = nobody.send(nobody.request("GET", ANY).header("authorization", value)).await;
@@ -176,7 +177,7 @@ async fn each_kind_of_public_key_accepts_its_own_algorithm_only() {
         (Algorithm::EdDSA, "ed25519.private.pem", "ed25519.public.pem"),
     ];
     for (algorithm, _, public) in kinds {
-        let server = TestServer::start_with_key(AuthSettings::PublicKeyPem(key_file(public))).await;
+        let server = TestServer::start_with_key(BACKEND, AuthSettings::PublicKeyPem(key_file(public))).await;
         for (other, private, _) in kinds {
             let answer = server.session_with(Some(signed(other, None, private))).get(ANY).await;
             if other == algorithm {
@@ -190,7 +191,8 @@ async fn each_kind_of_public_key_accepts_its_own_algorithm_only() {
         let confused = encode(&Header::new(Algorithm::HS256), &claims(), &confused).unwrap();
         server.session_with(Some(confused)).get(ANY).await.refused(401, "AUTH_TOKEN_INVALID");
     }
-    let server = TestServer::start_with_key(AuthSettings::PublicKeyPem(key_file("rsa.public.pem"))).await;
+    let server =
+        TestServer::start_with_key(BACKEND, AuthSettings::PublicKeyPem(key_file("rsa.public.pem"))).await;
     for other in [Algorithm::RS384, Algorithm::PS256] {
         let token = signed(other, None, "rsa.private.pem");
         server.session_with(Some(token)).get(ANY).await.refused(401, "AUTH_TOKEN_INVALID");
@@ -222,7 +224,7 @@ async fn a_key_set_is_read_again_for_an_unknown_key_once_a_minute() {
     let ed = ("three", Algorithm::EdDSA, "ed25519.private.pem");
     std::fs::write(&path, set_of(&[rsa])).unwrap();
     let location = path.to_str().unwrap().to_owned();
-    let server = TestServer::start_with_key(AuthSettings::Jwks(location)).await;
+    let server = TestServer::start_with_key(BACKEND, AuthSettings::Jwks(location)).await;
     let status = async |key: (&str, Algorithm, &str)| {
         let token = signed(key.1, Some(key.0), key.2);
         server.session_with(Some(token)).get(ANY).await.status
@@ -253,7 +255,7 @@ async fn a_key_set_is_fetched_from_its_address_with_the_first_token() {
     let issuer = issuer.workers(1).disable_signals().listen(listener).unwrap().run();
     let handle = issuer.handle();
     actix_web::rt::spawn(issuer);
-    let server = TestServer::start_with_key(AuthSettings::Jwks(location)).await;
+    let server = TestServer::start_with_key(BACKEND, AuthSettings::Jwks(location)).await;
     let token = signed(rsa.1, Some(rsa.0), rsa.2);
     assert_eq!(server.session_with(Some(token)).get(ANY).await.status, 200);
     drop(handle.stop(false));

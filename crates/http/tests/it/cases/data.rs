@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::BACKEND;
 use crate::harness::{Session, TestServer};
 
 async fn people(session: &Session) {
@@ -18,7 +19,7 @@ async fn people(session: &Session) {
 
 #[actix_web::test]
 async fn an_object_answers_an_object_and_an_array_an_array() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     people(&session).await;
     let one = session.post("/api/data/people", json!({ "name": "Ann" })).await;
@@ -50,7 +51,7 @@ async fn an_object_answers_an_object_and_an_array_an_array() {
 
 #[actix_web::test]
 async fn many_are_created_in_one_transaction() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     people(&session).await;
     session.post("/api/data/people", json!({ "id": "a", "name": "Ann" })).await;
@@ -71,7 +72,7 @@ async fn many_are_created_in_one_transaction() {
 
 #[actix_web::test]
 async fn broken_rules_are_all_told_with_field_rule_and_place() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     people(&session).await;
     let bodies = json!([
@@ -116,7 +117,7 @@ async fn broken_rules_are_all_told_with_field_rule_and_place() {
 
 #[actix_web::test]
 async fn unique_and_immutable_values_are_kept() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     people(&session).await;
     let ann = json!({ "id": "a", "name": "Ann", "email": "ann@x", "code": "ABC" });
@@ -131,7 +132,7 @@ async fn unique_and_immutable_values_are_kept() {
 
 #[actix_web::test]
 async fn changes_touch_only_what_they_name() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     people(&session).await;
     session.post("/api/data/people", json!({ "id": "a", "name": "Ann", "age": 30, "email": "ann@x" })).await;
@@ -155,7 +156,7 @@ async fn changes_touch_only_what_they_name() {
 
 #[actix_web::test]
 async fn upsert_updates_where_the_id_exists() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     people(&session).await;
     session.post("/api/data/people", json!({ "id": "a", "name": "Ann", "age": 30 })).await;
@@ -169,7 +170,7 @@ async fn upsert_updates_where_the_id_exists() {
 
 #[actix_web::test]
 async fn deleting_trashes_and_permanent_removes() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.orders(&["a", "b", "c", "d"]).await;
     let trashed = session.call("DELETE", "/api/data/orders/a").await;
@@ -192,7 +193,7 @@ async fn deleting_trashes_and_permanent_removes() {
 
 #[actix_web::test]
 async fn ids_may_hold_any_character_but_control_ones() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.orders(&[]).await;
     let cases = [
@@ -224,7 +225,7 @@ async fn ids_may_hold_any_character_but_control_ones() {
 
 #[actix_web::test]
 async fn frozen_and_immutable_models_refuse_writes() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "root");
     session.orders(&["a"]).await;
     assert_eq!(session.put("/api/describe/orders", json!({ "immutable": true })).await.status, 200);
@@ -241,7 +242,7 @@ async fn frozen_and_immutable_models_refuse_writes() {
 async fn writers_meeting_a_restore_are_told_to_come_again() {
     use reinstate_engine::Cancellation;
     use reinstate_store::{RunToken, TenantId};
-    let server = TestServer::start_with(|settings| settings.store.busy_timeout_ms = 300).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.store.busy_timeout_ms = 300).await;
     let session = server.session("alpha", "full");
     session.orders(&["a"]).await;
     let tenant = server.store.tenants.open(&TenantId::new("alpha").unwrap()).unwrap();

@@ -3,6 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::BACKEND;
 use crate::harness::{Session, TestServer, archive, orders_archive};
 
 const ORDERS: &str = "orders:\n  status: active\n  fields:\n    title: { type: text }\n";
@@ -15,7 +16,7 @@ const STRATEGIES: [&str; 6] = ["replace", "upsert", "merge", "sync", "skip", "er
 /// Restores `file` into a fresh tenant that `prepare` filled, with each strategy, and compares with `expected`,
 /// in the order of [`STRATEGIES`].
 async fn check(prepare: impl AsyncFn(&Session), file: Vec<u8>, expected: [&str; 6]) {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let mut outcomes = Vec::new();
     for strategy in STRATEGIES {
         let session = server.session(strategy, "full");
@@ -181,7 +182,7 @@ async fn broken_line_fails_every_strategy_that_reads_it() {
 
 #[actix_web::test]
 async fn strategy_error_names_the_first_conflict_and_their_number() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.orders(&["b", "c"]).await;
     let run = session.restore(orders_archive(&["a", "b", "c"]), "error").await;
@@ -193,7 +194,7 @@ async fn strategy_error_names_the_first_conflict_and_their_number() {
 
 #[actix_web::test]
 async fn missing_models_fail_where_they_may_not_be_created() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let before = server.dump("alpha");
     let run = session.restore_with(orders_archive(&["a"]), &[("create_models", "false")]).await;
@@ -205,7 +206,7 @@ async fn missing_models_fail_where_they_may_not_be_created() {
 
 #[actix_web::test]
 async fn include_and_models_narrow_what_is_restored() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let describe = format!("{ORDERS}invoices:\n  fields:\n    total: {{ type: decimal }}\n");
     let file = archive(&describe, &[("orders", &[A, B]), ("invoices", &[r#"{"id":"i","total":1.50}"#])]);

@@ -4,6 +4,7 @@ use reinstate_engine::Cancellation;
 use reinstate_store::{RunToken, TenantId};
 use serde_json::json;
 
+use super::BACKEND;
 use crate::harness::{Session, TestServer, archive_of, orders_archive};
 
 async fn cancel_of(session: &Session, run: &serde_json::Value) -> String {
@@ -20,7 +21,7 @@ async fn run_of(session: &Session, run_id: &str) -> serde_json::Value {
 
 #[actix_web::test]
 async fn nothing_to_cancel_is_not_found() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.call("POST", "/api/restores/restore_none/cancel").await.refused(404, "RECORD_NOT_FOUND");
     let run = session.restore(orders_archive(&["a"]), "upsert").await;
@@ -31,7 +32,7 @@ async fn nothing_to_cancel_is_not_found() {
 
 #[actix_web::test]
 async fn a_queued_run_is_cancelled_and_never_taken() {
-    let server = TestServer::start_with(|settings| settings.jobs.workers = 0).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.jobs.workers = 0).await;
     let session = server.session("alpha", "full");
     let before = server.dump("alpha");
     let run_id = session.import(orders_archive(&["a"]), &[]).await;
@@ -44,7 +45,7 @@ async fn a_queued_run_is_cancelled_and_never_taken() {
 
 #[actix_web::test]
 async fn a_run_that_waits_for_the_tenant_is_cancelled_and_leaves_nothing() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.orders(&["a"]).await;
     // Another writer holds the tenant, so that the run is taken but cannot begin.
@@ -78,7 +79,7 @@ async fn run_under_way(session: &Session, records: u32) -> serde_json::Value {
 
 #[actix_web::test]
 async fn a_run_in_the_middle_of_its_data_is_cancelled_and_leaves_nothing() {
-    let server = TestServer::start_with(|settings| settings.jobs.progress_ms = 10).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.jobs.progress_ms = 10).await;
     // A machine that is done with the first before it can be cancelled gets a larger one.
     for records in [100_000, 1_000_000, 5_000_000] {
         let tenant = format!("tenant-{records}");
@@ -106,7 +107,7 @@ async fn a_run_in_the_middle_of_its_data_is_cancelled_and_leaves_nothing() {
 
 #[actix_web::test]
 async fn nothing_of_a_run_is_seen_before_it_is_completed() {
-    let server = TestServer::start_with(|settings| settings.jobs.progress_ms = 10).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.jobs.progress_ms = 10).await;
     let session = server.session("alpha", "full");
     session.orders(&["mine"]).await;
     let run = run_under_way(&session, 60_000).await;

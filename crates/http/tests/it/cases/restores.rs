@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::BACKEND;
 use crate::harness::{Answer, Session, TestServer, archive, orders_archive};
 
 fn has_keys(value: &Json, keys: &[&str]) {
@@ -48,7 +49,7 @@ async fn configuration(session: &Session, changes: Json) -> Json {
 
 #[actix_web::test]
 async fn import_answers_the_run_the_file_and_the_settings() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let file = orders_archive(&["a"]);
     let size = file.len();
@@ -64,7 +65,7 @@ async fn import_answers_the_run_the_file_and_the_settings() {
 
 #[actix_web::test]
 async fn import_makes_a_configuration_that_can_be_run_again() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let run = session.restore(orders_archive(&["a", "b"]), "upsert").await;
     let path = format!("/api/data/restores/{}", run["restore_id"].as_str().unwrap());
@@ -86,7 +87,7 @@ async fn import_makes_a_configuration_that_can_be_run_again() {
 
 #[actix_web::test]
 async fn run_records_have_the_keys_of_the_specification() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let run = session.restore(orders_archive(&["a", "b"]), "upsert").await;
     let keys = [
@@ -124,7 +125,7 @@ async fn run_records_have_the_keys_of_the_specification() {
 
 #[actix_web::test]
 async fn configurations_are_created_listed_read_changed_and_deleted() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let created = configuration(&session, json!({})).await;
     let id = created["id"].as_str().unwrap();
@@ -161,7 +162,7 @@ async fn configurations_are_created_listed_read_changed_and_deleted() {
 
 #[actix_web::test]
 async fn configurations_have_defaults() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let created = session.post("/api/data/restores", json!({ "name": "x", "source_type": "upload" })).await;
     assert_eq!(created.status, 201, "{}", created.text);
@@ -177,7 +178,7 @@ async fn configurations_have_defaults() {
 
 #[actix_web::test]
 async fn faulty_configurations_are_refused_with_every_fault() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let body = json!({
         "source_type": "upload", "conflict_strategy": "overwrite", "include": ["all"], "enabled": "maybe", "colour": 1
@@ -198,7 +199,7 @@ async fn faulty_configurations_are_refused_with_every_fault() {
 
 #[actix_web::test]
 async fn sources_outside_the_tenants_own_uploads_are_refused_alike() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let foreign = server.session("beta", "full");
     let foreign = foreign.form("/api/restores/uploads", orders_archive(&["a"]), &[]).await;
@@ -227,7 +228,7 @@ async fn sources_outside_the_tenants_own_uploads_are_refused_alike() {
 
 #[actix_web::test]
 async fn restores_run_by_their_id() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let created = configuration(&session, json!({})).await;
     let id = created["id"].as_str().unwrap();
@@ -240,7 +241,7 @@ async fn restores_run_by_their_id() {
 
 #[actix_web::test]
 async fn restores_that_cannot_run_now_are_refused() {
-    let server = TestServer::start_with(|settings| settings.jobs.workers = 0).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.jobs.workers = 0).await;
     let session = server.session("alpha", "full");
     session.call("POST", "/api/restores/restore_none/run").await.refused(404, "RECORD_NOT_FOUND");
     let disabled = configuration(&session, json!({ "enabled": false })).await;
@@ -256,7 +257,7 @@ async fn restores_that_cannot_run_now_are_refused() {
 
 #[actix_web::test]
 async fn logs_are_queried_by_run_and_level() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.orders(&["a"]).await;
     let run = session.restore(orders_archive(&["a", "b"]), "sync").await;
@@ -283,7 +284,7 @@ async fn logs_are_queried_by_run_and_level() {
 
 #[actix_web::test]
 async fn creation_of_models_and_fields_is_logged() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let run = session.restore(orders_archive(&["a"]), "merge").await;
     let path = format!(
@@ -298,7 +299,7 @@ async fn creation_of_models_and_fields_is_logged() {
 
 #[actix_web::test]
 async fn reserved_models_of_an_archive_are_skipped_with_a_warning_each() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let describe =
         "orders:\n  fields: {}\nrestores:\n  status: system\n  fields:\n    name: { type: text }\n";
@@ -326,7 +327,7 @@ async fn reserved_models_of_an_archive_are_skipped_with_a_warning_each() {
 
 #[actix_web::test]
 async fn decimals_keep_every_digit_from_the_archive_to_the_answer() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let file = archive(
         "sums:\n  fields:\n    total: { type: decimal }\n",

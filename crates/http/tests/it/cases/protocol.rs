@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
+use super::BACKEND;
 use crate::harness::{TestServer, orders_archive};
 
 #[actix_web::test]
 async fn request_ids_are_echoed_where_harmless_and_made_otherwise() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "read");
     let with_id = |id: &str| session.request("GET", "/healthz").header("x-request-id", id.to_owned());
     let echoed = session.send(with_id("client-7_a.b:c")).await;
@@ -21,7 +22,7 @@ async fn request_ids_are_echoed_where_harmless_and_made_otherwise() {
 
 #[actix_web::test]
 async fn unknown_addresses_answer_json() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "read");
     for path in
         ["/nothing", "/api/nothing", "/api/data", "/api/data/", "/api/data/orders/", "/api/data/a/b/c"]
@@ -32,7 +33,7 @@ async fn unknown_addresses_answer_json() {
 
 #[actix_web::test]
 async fn other_methods_are_refused_with_the_allowed_ones() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "root");
     let cases = [
         ("DELETE", "/api/restores/import", "POST"),
@@ -51,7 +52,7 @@ async fn other_methods_are_refused_with_the_allowed_ones() {
 
 #[actix_web::test]
 async fn broken_addresses_are_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     for path in ["/api/data/orders/%ff", "/api/data/orders?order=%ff", "/api/data/orders?select=%c3%28"] {
         let answer = server.session("alpha", "read").get(path).await;
         answer.refused(400, "BAD_REQUEST");
@@ -66,7 +67,7 @@ async fn broken_addresses_are_refused() {
 
 #[actix_web::test]
 async fn json_faults_are_told_with_line_and_column() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.orders(&[]).await;
     let cases = [
@@ -88,7 +89,7 @@ async fn json_faults_are_told_with_line_and_column() {
 
 #[actix_web::test]
 async fn deep_nesting_is_answered_not_suffered() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     let fields = json!([{ "field_name": "data", "type": "jsonb" }]);
     assert_eq!(session.post("/api/describe/things", json!({ "fields": fields })).await.status, 201);
@@ -107,7 +108,7 @@ async fn deep_nesting_is_answered_not_suffered() {
 
 #[actix_web::test]
 async fn the_first_requests_of_a_tenant_may_come_all_at_once() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("newcomer", "full");
     let requests = (0..20).map(|_| session.get("/api/describe"));
     let answers = futures_util::future::join_all(requests).await;
@@ -121,7 +122,7 @@ async fn the_first_requests_of_a_tenant_may_come_all_at_once() {
 
 #[actix_web::test]
 async fn bodies_of_another_kind_are_refused() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
         let request = session.request("POST", "/api/data/orders").header("content-type", kind);
@@ -137,7 +138,7 @@ async fn bodies_of_another_kind_are_refused() {
 
 #[actix_web::test]
 async fn bodies_over_the_limit_are_refused_with_or_without_a_length() {
-    let server = TestServer::start_with(|settings| settings.http.json_body_bytes_max = 1_000).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.http.json_body_bytes_max = 1_000).await;
     let session = server.session("alpha", "full");
     let body = json!({ "title": "x".repeat(2_000) });
     session.post("/api/data/orders", body.clone()).await.refused(413, "BODY_TOO_LARGE");
@@ -149,7 +150,7 @@ async fn bodies_over_the_limit_are_refused_with_or_without_a_length() {
 
 #[actix_web::test]
 async fn misspelled_flags_are_not_passed_over() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     session.orders(&["a"]).await;
     session.call("DELETE", "/api/data/orders/a?permanant=true").await.refused(400, "BAD_REQUEST");
@@ -161,7 +162,7 @@ async fn misspelled_flags_are_not_passed_over() {
 #[actix_web::test]
 async fn a_head_that_trickles_in_is_given_up() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let server = TestServer::start_with(|settings| settings.http.request_head_timeout_s = 1).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.http.request_head_timeout_s = 1).await;
     let address = server.url().strip_prefix("http://").unwrap().to_owned();
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     connection.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
@@ -174,7 +175,7 @@ async fn a_head_that_trickles_in_is_given_up() {
 
 #[actix_web::test]
 async fn a_body_that_stalls_is_given_up() {
-    let server = TestServer::start_with(|settings| settings.http.body_timeout_s = 1).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.http.body_timeout_s = 1).await;
     let session = server.session("alpha", "full");
     let stalling = futures_util::StreamExt::chain(
         futures_util::stream::iter([Ok::<_, std::io::Error>("{")]),
@@ -188,7 +189,7 @@ async fn a_body_that_stalls_is_given_up() {
 #[actix_web::test]
 async fn a_graceful_stop_answers_what_is_in_flight() {
     use std::sync::Arc;
-    let server = TestServer::start_with(|settings| settings.http.shutdown_grace_s = 20).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.http.shutdown_grace_s = 20).await;
     let session = server.session("alpha", "full");
     let go_on = Arc::new(tokio::sync::Notify::new());
     let wait = Arc::clone(&go_on);

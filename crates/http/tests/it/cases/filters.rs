@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::BACKEND;
 use crate::harness::{Session, TestServer};
 
 async fn items(session: &Session) {
@@ -25,7 +26,7 @@ async fn items(session: &Session) {
 
 #[actix_web::test]
 async fn both_spellings_select_the_same() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     items(&session).await;
     let cases: [(&str, &str, &[&str]); 17] = [
@@ -82,7 +83,7 @@ async fn both_spellings_select_the_same() {
 
 #[actix_web::test]
 async fn lists_are_ordered_cut_and_counted() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     items(&session).await;
     let first =
@@ -102,7 +103,7 @@ async fn lists_are_ordered_cut_and_counted() {
 
 #[actix_web::test]
 async fn what_does_not_fit_is_refused_by_name() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     items(&session).await;
     let cases = [
@@ -132,7 +133,7 @@ async fn what_does_not_fit_is_refused_by_name() {
 
 #[actix_web::test]
 async fn values_never_become_sql() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     items(&session).await;
     let hostile = ["' OR 1=1 --", "\"; DROP TABLE items; --", "%' OR '1'='1", "a\\", "?1", "\u{0}"];
@@ -150,7 +151,7 @@ async fn values_never_become_sql() {
 
 #[actix_web::test]
 async fn bookkeeping_is_listed_with_the_same_language() {
-    let server = TestServer::start_with(|settings| settings.jobs.workers = 0).await;
+    let server = TestServer::start_with(BACKEND, |settings| settings.jobs.workers = 0).await;
     let session = server.session("alpha", "full");
     for name in ["one", "two", "three"] {
         session.post("/api/data/restores", json!({ "name": name, "source_type": "upload" })).await;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use reinstate_archive::{Archive, Limits};
 use reinstate_describe::system::is_reserved_model;
 
+use super::BACKEND;
 use crate::harness::{Session, TestServer};
 
 fn samples() -> Vec<PathBuf> {
@@ -42,7 +43,7 @@ async fn warned_models(session: &Session, run_id: &str) -> Vec<String> {
 
 #[actix_web::test]
 async fn every_sample_restores_into_an_empty_tenant_and_again_on_itself() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let paths = samples();
     assert!(paths.len() >= 5, "{paths:?}");
     for (number, path) in paths.iter().enumerate() {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use reinstate_http::route::ROUTES;
 use serde_json::{Value as Json, json};
 
+use super::BACKEND;
 use crate::harness::{Session, TestServer, orders_archive};
 
 /// What the other tenant's caller meets.
@@ -160,7 +161,7 @@ async fn call(session: &Session, method: &str, path: &str, body: &Json) -> crate
 
 #[actix_web::test]
 async fn another_tenant_meets_nothing_of_the_first() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let (alpha, beta) = (server.session("alpha", "full"), server.session("beta", "root"));
     let things = furnish(&alpha).await;
     beta.orders(&[]).await;
@@ -210,7 +211,7 @@ fn unknown_in(body: &Json) -> Json {
 
 #[actix_web::test]
 async fn imports_land_in_the_tenant_of_the_token_alone() {
-    let server = TestServer::start().await;
+    let server = TestServer::start(BACKEND).await;
     let (alpha, beta) = (server.session("alpha", "full"), server.session("beta", "full"));
     alpha.orders(&["a"]).await;
     let before = server.dump("alpha");

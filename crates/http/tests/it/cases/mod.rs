@@ -1,0 +1,18 @@
+//! The behaviour of the API, without a word about where the data lives.
+
+use super::BACKEND;
+
+mod archives;
+mod cancelling;
+mod client;
+mod data;
+mod definitions;
+mod filters;
+mod isolation;
+mod levels;
+mod operations;
+mod protocol;
+mod restores;
+mod strategies;
+mod tokens;
+mod uploads;
