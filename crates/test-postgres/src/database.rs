@@ -2,25 +2,26 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 
-use crate::cluster::{Cluster, ClusterOptions};
+use crate::shared::Shared;
 
-/// The server that the tests of a process share.
+/// The server on which the databases are made.
 enum Server {
-    /// Somebody else's.
+    /// Somebody else's, by its URL.
     Given(String),
-    /// Ours. It is never dropped: it ends with the process.
-    Started(Cluster),
+    /// The tests' own. The value is never dropped: its use ends with the process.
+    Own(Shared),
 }
 
 impl Server {
-    fn url(&self) -> String {
+    fn url(&self) -> &str {
         match self {
-            Self::Given(url) => url.clone(),
-            Self::Started(cluster) => cluster.url(),
+            Self::Given(url) => url,
+            Self::Own(shared) => shared.url(),
         }
     }
 }
@@ -29,7 +30,7 @@ fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| match std::env::var("REINSTATE_TEST_POSTGRES_URL") {
         Ok(url) if !url.is_empty() => Server::Given(url),
-        _ => Server::Started(Cluster::start_new(ClusterOptions::default())),
+        _ => Server::Own(Shared::join_or_start()),
     })
 }
 
@@ -48,8 +49,10 @@ pub struct TestDatabase {
 pub fn database() -> TestDatabase {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("reinstate_test_{}_{number}", std::process::id());
-    let server_url = server().url();
+    // Process numbers come again, and a server that is given may still hold what a killed test left.
+    let now_micros = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_micros());
+    let name = format!("reinstate_test_{now_micros:x}_{}_{number}", std::process::id());
+    let server_url = server().url().to_owned();
     let database = TestDatabase { name, server_url };
     database.on_server(&format!("CREATE DATABASE {} TEMPLATE template0", database.name));
     database

@@ -1,18 +1,38 @@
 //! Where the server's programs are, and who may run them.
 
+use std::cmp::Reverse;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Folders below which distributions keep the programs of each version in `VERSION/bin`.
-const VERSIONED: [&str; 3] = ["/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt"];
+/// Where distributions keep the programs of each version: in `FOLDER/PREFIX VERSION/bin`.
+const VERSIONED: [(&str, &str); 4] = [
+    ("/usr/lib/postgresql", ""),
+    ("/usr", "pgsql-"),
+    ("/opt/homebrew/opt", "postgresql@"),
+    ("/usr/local/opt", "postgresql@"),
+];
 
 /// Folders that hold the programs themselves.
-const PLAIN: [&str; 3] = ["/usr/local/pgsql/bin", "/usr/local/bin", "/usr/bin"];
+const PLAIN: [&str; 4] = ["/usr/local/pgsql/bin", "/opt/homebrew/bin", "/usr/local/bin", "/usr/bin"];
 
 /// What a test says that found no server.
-const NO_SERVER: &str = "no PostgreSQL was found. Install the server's programs (`initdb`, `postgres`), or set \
-    REINSTATE_TEST_POSTGRES_URL to a running server whose role may create databases";
+const NO_SERVER: &str = "no PostgreSQL was found. Install the server's programs (`initdb` and `postgres`, version \
+    13 or later; on Debian and Ubuntu `apt-get install postgresql`, as root the tests do that by themselves) or put \
+    them on the PATH. A running server does as well: set REINSTATE_TEST_POSTGRES_URL to its postgres:// URL, for a \
+    role that may create databases; but the tests that stop and start a server need the programs all the same";
+
+/// Installs the server, and keeps Debian from starting a cluster of its own meanwhile.
+const INSTALL: &str = "set -e
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends postgresql-common
+    note=/etc/postgresql-common/createcluster.d/reinstate-tests.conf
+    mkdir -p \"${note%/*}\"
+    trap 'rm -f \"$note\"' EXIT
+    echo 'create_main_cluster = false' >\"$note\"
+    apt-get install -y -qq --no-install-recommends postgresql";
 
 /// The folder with `initdb` and `postgres`; installs them where they are missing and that is possible.
 ///
@@ -28,61 +48,71 @@ pub(crate) fn folder() -> &'static Path {
     })
 }
 
+/// What the user chose comes first, then the newest that a distribution brought.
 fn find() -> Option<PathBuf> {
-    let is_complete =
-        |folder: &PathBuf| ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file());
     let searched = std::env::var_os("PATH").unwrap_or_default();
-    let searched = std::env::split_paths(&searched).collect::<Vec<_>>();
-    let plain = searched.into_iter().chain(PLAIN.iter().map(PathBuf::from));
-    let mut versioned: Vec<_> =
-        VERSIONED.iter().filter_map(|root| root_versions(Path::new(root))).flatten().collect();
-    // The newest first.
-    versioned.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
-    versioned.into_iter().map(|(_, folder)| folder).chain(plain).find(is_complete)
+    let searched: Vec<PathBuf> = std::env::split_paths(&searched).collect();
+    let mut versioned: Vec<_> = VERSIONED.iter().flat_map(|(root, prefix)| versions(root, prefix)).collect();
+    versioned.sort_by_key(|(version, _)| Reverse(*version));
+    let versioned = versioned.into_iter().map(|(_, folder)| folder);
+    let others = versioned.chain(PLAIN.iter().map(PathBuf::from));
+    searched.into_iter().chain(configured()).chain(others).find(|folder| is_complete(folder))
 }
 
-fn root_versions(root: &Path) -> Option<Vec<(u32, PathBuf)>> {
-    let entries = std::fs::read_dir(root).ok()?.flatten();
-    let version = |name: &str| name.trim_start_matches("postgresql@").parse().ok();
-    Some(
-        entries
-            .filter_map(|entry| Some((version(entry.file_name().to_str()?)?, entry.path().join("bin"))))
-            .collect(),
-    )
+fn is_complete(folder: &Path) -> bool {
+    ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file())
 }
 
-/// Installs the server from the system's packages, without the cluster that Debian would start.
+/// What `pg_config` says.
+fn configured() -> Option<PathBuf> {
+    let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+    Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+}
+
+fn versions(root: &str, prefix: &str) -> Vec<(u32, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
+    let version = |name: &str| name.strip_prefix(prefix)?.parse().ok();
+    entries
+        .flatten()
+        .filter_map(|entry| Some((version(entry.file_name().to_str()?)?, entry.path().join("bin"))))
+        .collect()
+}
+
+/// Installs the server from the system's packages.
 fn install() {
-    if !runs_as_root() || Command::new("apt-get").arg("--version").output().is_err() {
+    if user_id() != 0 || Command::new("apt-get").arg("--version").output().is_err() {
+        return;
+    }
+    // One process at a time: the others find it installed.
+    let lock =
+        File::create(std::env::temp_dir().join("reinstate-test-postgres.install")).expect("a lock file");
+    lock.lock().expect("the lock of the installation");
+    if find().is_some() {
         return;
     }
     eprintln!("installing PostgreSQL from the system's packages");
-    let script = "set -e
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get update -qq
-        apt-get install -y -qq --no-install-recommends postgresql-common
-        mkdir -p /etc/postgresql-common/createcluster.d
-        echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/no-main-cluster.conf
-        apt-get install -y -qq --no-install-recommends postgresql";
-    let done = Command::new("sh").arg("-c").arg(script).output();
-    match done {
+    match Command::new("sh").arg("-c").arg(INSTALL).output() {
         Ok(done) if done.status.success() => {}
         Ok(done) => eprintln!("installing PostgreSQL failed: {}", String::from_utf8_lossy(&done.stderr)),
         Err(error) => eprintln!("installing PostgreSQL failed: {error}"),
     }
 }
 
-fn runs_as_root() -> bool {
-    id(&["-u"]).is_some_and(|id| id == 0)
+/// The number of the user that runs the tests.
+pub(crate) fn user_id() -> u32 {
+    static USER: OnceLock<u32> = OnceLock::new();
+    *USER.get_or_init(|| id(&["-u"]).expect("`id -u` names the user"))
 }
 
 /// The user and group under which the server runs: it refuses to be root. `None`: the user of the tests.
 pub(crate) fn user() -> Option<(u32, u32)> {
-    if !runs_as_root() {
-        return None;
-    }
-    let of = |name| Some((id(&["-u", name])?, id(&["-g", name])?));
-    Some(of("postgres").or_else(|| of("nobody")).expect("root has an unprivileged user to run PostgreSQL as"))
+    static USER: OnceLock<Option<(u32, u32)>> = OnceLock::new();
+    *USER.get_or_init(|| {
+        let of = |name| Some((id(&["-u", name])?, id(&["-g", name])?));
+        let unprivileged = || of("postgres").or_else(|| of("nobody"));
+        (user_id() == 0)
+            .then(|| unprivileged().expect("root needs a user `postgres` or `nobody` for the server"))
+    })
 }
 
 fn id(arguments: &[&str]) -> Option<u32> {
