@@ -186,6 +186,7 @@ impl RestoreError {
             Self::ModelProtected { .. } => FailureKind::ModelProtected,
             Self::Forbidden { .. } => FailureKind::Forbidden,
             Self::Target(TargetError::AlreadyApplied) => FailureKind::AlreadyApplied,
+            Self::Target(TargetError::Fenced) => FailureKind::Stopped(Stop::LeaseLost),
             Self::Target(TargetError::Unavailable { .. }) => FailureKind::Unavailable,
             Self::Target(TargetError::Failed { .. } | TargetError::Stopped) => FailureKind::Internal,
             Self::Stopped(stop) => FailureKind::Stopped(*stop),

@@ -89,6 +89,9 @@ pub enum TargetError {
     /// This run was applied before.
     #[error("the run was already applied")]
     AlreadyApplied,
+    /// Somebody else has the run by now: nothing that this one did counts.
+    #[error("another worker has taken the run over")]
+    Fenced,
     /// What the tenant's data holds forbids what was asked: the request, the archive or the data must change
     /// first.
     #[error("{message}")]
@@ -163,8 +166,8 @@ pub trait Target {
     /// Writes the mark and makes everything visible at once.
     ///
     /// # Errors
-    /// [`TargetError::AlreadyApplied`] where the mark is there already; else where the database fails. After an
-    /// error nothing was kept.
+    /// [`TargetError::AlreadyApplied`] where the mark is there already, [`TargetError::Fenced`] where somebody else has
+    /// the run by now; else where the database fails. After an error nothing was kept.
     fn commit(self: Box<Self>, mark: &RunMark) -> Result<(), TargetError>;
 }
 

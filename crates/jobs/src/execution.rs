@@ -159,6 +159,7 @@ fn open_target(
         TargetError::AlreadyApplied => Outcome::AlreadyApplied,
         TargetError::Unavailable { message } => Outcome::unavailable(message),
         TargetError::Stopped => Outcome::stopped(cancellation, Counters::default()),
+        TargetError::Fenced => Outcome::Stopped(Stop::LeaseLost, Counters::default()),
         TargetError::Refused { .. } | TargetError::Failed { .. } => {
             Outcome::Failed(Box::new(Failure::of_error(&RestoreError::Target(error), Counters::default())))
         }

@@ -66,3 +66,11 @@ pub(crate) fn check(address: &PostgresAddress) -> Result<(), StoreError> {
     };
     Err(StoreError::failed(DOING, problem))
 }
+
+/// What a failure to connect says.
+pub(crate) fn told(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::BadConnection(message) => message.clone(),
+        error => error.to_string(),
+    }
+}

@@ -4,4 +4,5 @@ pub(crate) mod address;
 pub(crate) mod bind;
 pub(crate) mod codec;
 pub(crate) mod connection;
+pub(crate) mod copy;
 pub(crate) mod schema;

@@ -54,6 +54,13 @@ impl Schema {
         &self.name
     }
 
+    /// The number of the advisory lock that the one run holds which works in the tenant.
+    pub(crate) fn run_lock(&self) -> i64 {
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("run in {}", self.name).as_bytes());
+        let (high, _) = hash.as_u64_pair();
+        high.cast_signed()
+    }
+
     /// The setting under which a tenant's tables are found by their bare names: before those of the server, so
     /// that a model may be called like one of them.
     pub(crate) fn search_path(&self) -> String {
@@ -146,7 +153,7 @@ fn newest_form() -> diesel::migration::Result<String> {
 const MIGRATION_LOCK: i32 = 0x7265_696e;
 
 /// Keeps tables from being exchanged while they are read or written.
-const CATALOG_SHARED: &str = "LOCK TABLE \"$catalog\" IN ACCESS SHARE MODE";
+pub(crate) const CATALOG_SHARED: &str = "LOCK TABLE \"$catalog\" IN ACCESS SHARE MODE";
 
 /// Keeps others from changing definitions; readers and writers of records do not notice.
 pub(crate) const CATALOG_DEFINER: &str = "LOCK TABLE \"$catalog\" IN SHARE UPDATE EXCLUSIVE MODE";

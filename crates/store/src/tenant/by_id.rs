@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::QueryResult;
-use reinstate_describe::ddl::{self, Dialect, column_name};
+use reinstate_describe::ddl::{self, Dialect, Stage, column_name};
 use reinstate_describe::{BaseType, Batch, CellValue, ColumnType, Layout};
 use reinstate_engine::Existing;
 
@@ -27,8 +27,20 @@ pub(super) fn records_find(
     columns: &[usize],
     purpose: Purpose,
 ) -> QueryResult<Existing> {
+    records_find_at(connection, batch, columns, purpose, Stage::Live)
+}
+
+/// [`records_find`] in the model's table at a stage.
+pub(super) fn records_find_at(
+    connection: &mut Database,
+    batch: &Batch,
+    columns: &[usize],
+    purpose: Purpose,
+    stage: Stage,
+) -> QueryResult<Existing> {
     let rows = rows_by_id(batch);
-    let found = cells_by_id(connection, batch.layout(), rows.keys().copied(), columns, purpose)?;
+    let table = ddl::table_name_at(connection.dialect(), &batch.layout().model().name, stage);
+    let found = cells_in(connection, &table, batch.layout(), rows.keys().copied(), columns, purpose)?;
     Ok(found.into_iter().filter_map(|(id, cells)| Some((*rows.get(id.as_str())?, cells))).collect())
 }
 
@@ -40,12 +52,24 @@ pub(super) fn cells_by_id<'a>(
     columns: &[usize],
     purpose: Purpose,
 ) -> QueryResult<HashMap<String, Vec<CellValue>>> {
+    let table = ddl::table_name(connection.dialect(), &layout.model().name);
+    cells_in(connection, &table, layout, ids, columns, purpose)
+}
+
+fn cells_in<'a>(
+    connection: &mut Database,
+    table: &str,
+    layout: &Layout,
+    ids: impl Iterator<Item = &'a str>,
+    columns: &[usize],
+    purpose: Purpose,
+) -> QueryResult<HashMap<String, Vec<CellValue>>> {
     let dialect = connection.dialect();
     let mut statement = Statement::new("SELECT \"id\"");
     for column in columns.iter().filter_map(|position| layout.column(*position)) {
         statement.sql(", ").sql(&column_name(dialect, &column.name));
     }
-    statement.sql(" FROM ").sql(&ddl::table_name(dialect, &layout.model().name));
+    statement.sql(" FROM ").sql(table);
     push_ids(dialect, ids, &mut statement);
     if (dialect, purpose) == (Dialect::Postgres, Purpose::Change) {
         // In the order of ids, so that two writers of the same records wait for each other and never in a circle.

@@ -6,13 +6,13 @@ mod catalog;
 mod definitions;
 mod dump;
 mod home;
-mod insert;
 mod marks;
+mod postgres;
 mod recorder;
 mod records;
-mod request_writer;
+mod sqlite;
 mod tables;
-mod target;
+mod target_error;
 mod tenants;
 mod writer;
 
@@ -29,7 +29,8 @@ pub(crate) use by_id::push_ids;
 use catalog::Snapshot;
 pub(crate) use home::migration_failed;
 use home::{Site, TenantHome};
-use target::SqliteTarget;
+use postgres::{Place, PostgresTarget};
+use sqlite::SqliteTarget;
 pub(crate) use tenants::Homes;
 pub use tenants::Tenants;
 
@@ -70,11 +71,13 @@ impl Tenant {
     }
 
     /// Opens the tenant for one run: a connection of its own with a transaction of its own. On SQLite it has the
-    /// write lock, and waits for other writers up to the store's `target_wait_ms`, asking `cancellation` meanwhile.
+    /// write lock; on PostgreSQL the tenant's place for runs, from which a worker without a right to it is removed.
+    /// Waits for others up to the store's `target_wait_ms`, asking `cancellation` meanwhile.
     ///
     /// # Errors
-    /// [`TargetError::Stopped`], [`TargetError::Unavailable`] where the lock did not come free,
-    /// [`TargetError::AlreadyApplied`] where the run's mark is there, [`TargetError::Failed`].
+    /// [`TargetError::Stopped`], [`TargetError::Unavailable`] where a lock did not come free or the server is away,
+    /// [`TargetError::AlreadyApplied`] where the run's mark is there, [`TargetError::Fenced`] where somebody else has
+    /// the run by now, [`TargetError::Failed`].
     pub fn target(
         &self,
         run: RunToken<'_>,
@@ -85,10 +88,10 @@ impl Tenant {
                 let target = SqliteTarget::begin(path, self.home.target_wait_ms, run, cancellation)?;
                 Ok(Box::new(target))
             }
-            Site::Schema { .. } => Err(TargetError::Failed {
-                doing: "opening the tenant's data".to_owned(),
-                message: "restores into PostgreSQL are under construction".to_owned(),
-            }),
+            Site::Schema { schema, address } => {
+                let place = Place { schema, address, wait_ms: self.home.target_wait_ms };
+                Ok(Box::new(PostgresTarget::begin(place, run, cancellation)?))
+            }
         }
     }
 

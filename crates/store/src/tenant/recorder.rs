@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use reinstate_describe::access::ACCESS_COLUMNS;
-use reinstate_describe::ddl::Dialect;
 use reinstate_describe::{
     AccessLevel, AccessListMode, Batch, BatchBuilder, Caller, FaultCode, IdMode, Layout, ParseOptions,
     Parsed, RecordFault, RecordParser,
@@ -15,7 +14,6 @@ use serde_json::value::RawValue;
 
 use super::access::require_record;
 use super::by_id::{Purpose, records_find};
-use super::request_writer;
 use super::writer::Writer;
 use crate::database::Database;
 use crate::error::StoreError;
@@ -122,11 +120,10 @@ impl<'a> Recorder<'a> {
         }
         self.guard_batch(connection, &batch)?;
         if self.faults.is_empty() {
-            let outcome = match connection.dialect() {
-                Dialect::Sqlite => self.writer.write(connection, &batch, self.conflict),
-                Dialect::Postgres => request_writer::write(connection, &batch, self.conflict),
-            }
-            .map_err(|error| StoreError::from_diesel("writing records", error))?;
+            let outcome = self
+                .writer
+                .write(connection, &batch, self.conflict)
+                .map_err(|error| StoreError::from_diesel("writing records", error))?;
             self.require_all_written(&batch, &outcome)?;
         }
         self.ids.extend(rows(&batch).map(|row| batch.id(row).to_owned()));

@@ -46,9 +46,7 @@ pub(super) fn fields_add(
     go_on: GoOn<'_>,
 ) -> Result<(), StoreError> {
     let dialect = connection.dialect();
-    let dropped = columns_dropped(connection, model)?;
-    check_columns(dialect, model, existing + fields.len(), dropped)?;
-    catalog::fields_insert(connection, model, fields)?;
+    fields_define_beside(connection, model, existing, fields)?;
     for field in fields {
         define(connection, &ddl::add_column(dialect, model, field))?;
     }
@@ -59,6 +57,32 @@ pub(super) fn fields_add(
     Ok(())
 }
 
+/// Writes the definitions of new fields; the table is the caller's business.
+pub(super) fn fields_define(
+    connection: &mut Database,
+    model: &Name,
+    fields: &[Field],
+) -> Result<(), StoreError> {
+    let existing = catalog::field_count(connection, model)?;
+    fields_define_beside(connection, model, existing, fields)
+}
+
+fn fields_define_beside(
+    connection: &mut Database,
+    model: &Name,
+    existing: usize,
+    fields: &[Field],
+) -> Result<(), StoreError> {
+    let dropped = columns_dropped(connection, model)?;
+    check_columns(connection.dialect(), model, existing + fields.len(), dropped)?;
+    catalog::fields_insert(connection, model, fields)
+}
+
+/// Says that a field cannot become unique.
+pub(super) fn not_unique(model: &Name, field: &Field) -> String {
+    format!("field '{}' of model '{model}' cannot be unique: records share a value", field.name)
+}
+
 /// Makes the indexes that a field asks for.
 pub(super) fn indexes_create(
     connection: &mut Database,
@@ -67,12 +91,9 @@ pub(super) fn indexes_create(
 ) -> Result<(), StoreError> {
     if let Some(sql) = ddl::create_index(connection.dialect(), model, field) {
         Statement::once(sql).run(connection).map_err(|error| match error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => StoreError::Conflict {
-                message: format!(
-                    "field '{}' of model '{model}' cannot be unique: records share a value",
-                    field.name
-                ),
-            },
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
+                StoreError::Conflict { message: not_unique(model, field) }
+            }
             error => definition_failed(error),
         })?;
     }
@@ -193,7 +214,7 @@ fn fill_defaults(
 }
 
 /// The default value of a field as its cells hold it.
-fn default_value(model: &Name, field: &Field) -> Result<Option<CellValue>, StoreError> {
+pub(super) fn default_value(model: &Name, field: &Field) -> Result<Option<CellValue>, StoreError> {
     reinstate_describe::value::default_value(field).map_err(|fault| {
         StoreError::DefinitionInvalid(vec![DefinitionFault {
             field: field.name.to_string(),

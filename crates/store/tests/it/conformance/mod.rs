@@ -5,6 +5,7 @@ mod differential;
 mod laws;
 mod marks;
 mod on_memory;
+mod on_postgres;
 mod on_sqlite;
 mod records;
 mod values;

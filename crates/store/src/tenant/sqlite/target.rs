@@ -10,11 +10,12 @@ use reinstate_describe::ddl::{Dialect, table_name};
 use reinstate_describe::{Batch, Catalog, Field, Model, Name};
 use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
 
-use super::by_id::{Purpose, records_find};
+use super::super::by_id::{Purpose, records_find};
+use super::super::target_error::{failed, from_store};
+use super::super::{RunToken, catalog, marks, tables};
 use super::writer::Writer;
-use super::{RunToken, catalog, marks, tables};
 use crate::database::Database;
-use crate::error::{StoreError, is_busy};
+use crate::error::is_busy;
 use crate::sqlite::connection::{self, RESTORE_CACHE_KIB};
 use crate::statement::Statement;
 
@@ -24,7 +25,7 @@ const ATTEMPT_MS: u32 = 50;
 
 /// One tenant's data opened for one run inside one transaction; dropping it takes everything back. Readers of
 /// the tenant go on reading the state before, its tables included.
-pub(super) struct SqliteTarget {
+pub(in crate::tenant) struct SqliteTarget {
     connection: Database,
     writer: Writer,
     cancellation: Cancellation,
@@ -33,7 +34,7 @@ pub(super) struct SqliteTarget {
 
 impl SqliteTarget {
     /// Opens a connection of its own and takes the write lock, waiting for other writers up to `wait_ms`.
-    pub(super) fn begin(
+    pub(in crate::tenant) fn begin(
         file: &Path,
         wait_ms: u32,
         run: RunToken<'_>,
@@ -157,27 +158,5 @@ fn not_opened(error: ConnectionError) -> TargetError {
         ConnectionError::CouldntSetupConfiguration(error) => failed("opening the tenant's data", error),
         // The file is there, since the tenant was opened: what is short now may be had later.
         error => TargetError::Unavailable { message: error.to_string() },
-    }
-}
-
-fn failed(doing: &'static str, error: DieselError) -> TargetError {
-    match StoreError::from_diesel(doing, error) {
-        // Duplicates that the data can bring forth are told apart before; this one is a fault of ours.
-        StoreError::Conflict { message } => TargetError::Failed { doing: doing.to_owned(), message },
-        error => from_store(error),
-    }
-}
-
-fn from_store(error: StoreError) -> TargetError {
-    match error {
-        StoreError::Unavailable { message } => TargetError::Unavailable { message },
-        StoreError::Database { doing, source } => {
-            TargetError::Failed { doing: doing.to_owned(), message: source.to_string() }
-        }
-        StoreError::Conflict { message } => TargetError::Refused { message },
-        StoreError::DefinitionInvalid(faults) => TargetError::Refused {
-            message: faults.first().map(|fault| fault.message.clone()).unwrap_or_default(),
-        },
-        error => TargetError::Failed { doing: "changing a model".to_owned(), message: error.to_string() },
     }
 }

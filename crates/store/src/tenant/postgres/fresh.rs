@@ -1,0 +1,184 @@
+//! Tables that are filled beside those that they will replace.
+//!
+//! Emptying a model or adding fields to it would lock its readers out from then to the end of the run. A run
+//! instead fills a fresh table, and puts it in the old one's place in its last moments.
+
+use std::collections::BTreeMap;
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use reinstate_describe::ddl::{self, Dialect, Stage, column_name, table_name, table_name_at};
+use reinstate_describe::{Field, Model, Name};
+use reinstate_engine::TargetError;
+
+use super::super::target_error::{failed, from_store};
+use super::super::{catalog, tables};
+use super::locks::Patience;
+use crate::database::Database;
+use crate::postgres::schema::CATALOG_ALONE;
+use crate::statement::Statement;
+
+const DIALECT: Dialect = Dialect::Postgres;
+
+/// What is to become of the tables of models that were there before the run.
+#[derive(Debug, Default)]
+pub(super) struct FreshTables {
+    /// Fields that are added in the end, where no record is touched.
+    waiting: BTreeMap<Name, Vec<Field>>,
+    /// Models with a fresh table, as it was made.
+    made: BTreeMap<Name, Model>,
+}
+
+impl FreshTables {
+    /// Whether the model has a fresh table.
+    pub(super) fn has(&self, model: &Name) -> bool {
+        self.made.contains_key(model)
+    }
+
+    /// Notes fields; their definitions are written by now.
+    pub(super) fn extend(
+        &mut self,
+        connection: &mut Database,
+        model: &Name,
+        fields: &[Field],
+        patience: &Patience,
+    ) -> Result<(), TargetError> {
+        let fills = fields.iter().any(|field| field.default_value.is_some());
+        self.waiting.entry(model.clone()).or_default().extend_from_slice(fields);
+        // Records get values: that is done beside the table that others read.
+        if fills { self.make_filled(connection, model, patience) } else { Ok(()) }
+    }
+
+    /// Makes the fresh table where the model waits for fields: its records are going to be looked at or written.
+    pub(super) fn settle(
+        &mut self,
+        connection: &mut Database,
+        model: &Name,
+        patience: &Patience,
+    ) -> Result<(), TargetError> {
+        if self.waiting.contains_key(model) { self.make_filled(connection, model, patience) } else { Ok(()) }
+    }
+
+    /// Gives the model an empty fresh table and says how many records it leaves behind.
+    pub(super) fn clear(
+        &mut self,
+        connection: &mut Database,
+        model: &Name,
+        patience: &Patience,
+    ) -> Result<u64, TargetError> {
+        let failed = |error| failed("emptying a model", error);
+        if self.has(model) {
+            let sql = format!("TRUNCATE {}", table_name_at(DIALECT, model, Stage::Fresh));
+            Statement::once(sql).run(connection).map_err(failed)?;
+        } else {
+            self.make(connection, model, patience)?;
+            self.index(connection, model)?;
+        }
+        let sql = format!("SELECT count(*) FROM {}", table_name(DIALECT, model));
+        let count = Statement::once(sql).number(connection).map_err(failed)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Whether something is left for the end.
+    pub(super) fn is_needed(&self) -> bool {
+        !self.made.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// Puts the fresh tables in their places and adds the fields that waited. Nobody else is in the tenant from
+    /// here to the end of the transaction.
+    pub(super) fn publish(
+        &mut self,
+        connection: &mut Database,
+        patience: &Patience,
+    ) -> Result<(), TargetError> {
+        patience.lock(connection, CATALOG_ALONE)?;
+        for (model, fields) in std::mem::take(&mut self.waiting) {
+            for field in &fields {
+                run(connection, ddl::add_column(DIALECT, &model, field))?;
+                tables::indexes_create(connection, &model, field).map_err(from_store)?;
+            }
+        }
+        for model in std::mem::take(&mut self.made).values() {
+            for sql in ddl::publish_fresh(model) {
+                run(connection, sql)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the fresh table with all records of the old one, the new fields filled.
+    fn make_filled(
+        &mut self,
+        connection: &mut Database,
+        model: &Name,
+        patience: &Patience,
+    ) -> Result<(), TargetError> {
+        let added = self.waiting.get(model).cloned().unwrap_or_default();
+        let made = self.make(connection, model, patience)?;
+        fill(connection, &made, &added)?;
+        self.index(connection, model)
+    }
+
+    /// Makes an empty fresh table of the model as it is defined now. Writers of the model wait from here on, its
+    /// readers do not.
+    fn make(
+        &mut self,
+        connection: &mut Database,
+        model: &Name,
+        patience: &Patience,
+    ) -> Result<Model, TargetError> {
+        let table = table_name(DIALECT, model);
+        patience.lock(connection, &format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))?;
+        let catalog = catalog::read(connection).map_err(from_store)?;
+        let defined = catalog.get(model).cloned().ok_or_else(|| TargetError::Failed {
+            doing: "making a table".to_owned(),
+            message: format!("model '{model}' is gone"),
+        })?;
+        run(connection, ddl::create_table_at(DIALECT, &defined, Stage::Fresh))?;
+        self.waiting.remove(model);
+        self.made.insert(model.clone(), defined.clone());
+        Ok(defined)
+    }
+
+    fn index(&self, connection: &mut Database, model: &Name) -> Result<(), TargetError> {
+        let fields = self.made.get(model).into_iter().flat_map(|model| model.fields.values());
+        for field in fields {
+            let Some(sql) = ddl::create_index_at(DIALECT, model, field, Stage::Fresh) else { continue };
+            Statement::once(sql).run(connection).map_err(|error| match error {
+                DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
+                    TargetError::Refused { message: tables::not_unique(model, field) }
+                }
+                error => failed("making an index", error),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Copies the old table's records into the fresh one.
+fn fill(connection: &mut Database, model: &Model, added: &[Field]) -> Result<(), TargetError> {
+    let is_added = |name: &Name| added.iter().any(|field| field.name == *name);
+    let system = reinstate_describe::system::SYSTEM_COLUMNS.iter().map(|(name, _)| format!("\"{name}\""));
+    let kept = model.fields.keys().filter(|name| !is_added(name)).map(|name| column_name(DIALECT, name));
+    let kept: Vec<_> = system.chain(kept).collect();
+    let kept = kept.join(", ");
+    let mut defaults = Vec::new();
+    for field in added {
+        let value = tables::default_value(&model.name, field).map_err(from_store)?;
+        defaults.extend(value.map(|value| (field, value)));
+    }
+    let fresh = table_name_at(DIALECT, &model.name, Stage::Fresh);
+    let mut statement = Statement::once(format!("INSERT INTO {fresh} ({kept}"));
+    for (field, _) in &defaults {
+        statement.sql(", ").sql(&column_name(DIALECT, &field.name));
+    }
+    statement.sql(&format!(") SELECT {kept}"));
+    for (field, value) in defaults {
+        statement.sql(", ").bind_as(field.column_type(), value);
+    }
+    statement.sql(" FROM ").sql(&table_name(DIALECT, &model.name));
+    statement.run(connection).map(drop).map_err(|error| failed("copying a model", error))
+}
+
+fn run(connection: &mut Database, sql: String) -> Result<(), TargetError> {
+    Statement::once(sql).run(connection).map(drop).map_err(|error| failed("changing a table", error))
+}

@@ -1,0 +1,215 @@
+//! One tenant's schema opened for one run: the engine's [`Target`] on PostgreSQL.
+//!
+//! Until its last moments a run takes no lock that a reader would meet (see [`super::fresh`]). It holds the catalog
+//! as readers do, so that nobody changes definitions under its plan.
+
+use std::time::Duration;
+
+use diesel::ConnectionError;
+use diesel::connection::SimpleConnection as _;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use reinstate_describe::ddl::{Dialect, table_name_at};
+use reinstate_describe::{Batch, Catalog, Field, Model, Name};
+use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
+
+use super::super::by_id::{Purpose, records_find_at};
+use super::super::target_error::{failed, from_store};
+use super::super::{RunToken, catalog, marks, tables};
+use super::canceller::Canceller;
+use super::fresh::FreshTables;
+use super::holder::{self, Right};
+use super::locks::Patience;
+use super::writer::Writer;
+use crate::database::Database;
+use crate::database::failure::FailureKind;
+use crate::postgres::connection;
+use crate::postgres::schema::{CATALOG_SHARED, Schema};
+use crate::settings::PostgresAddress;
+use crate::statement::Statement;
+
+/// Where a tenant lives.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::tenant) struct Place<'a> {
+    /// Its schema.
+    pub(in crate::tenant) schema: &'a Schema,
+    /// The server.
+    pub(in crate::tenant) address: &'a PostgresAddress,
+    /// How long a lock is waited for, in milliseconds.
+    pub(in crate::tenant) wait_ms: u32,
+}
+
+/// One tenant's data opened for one run inside one transaction; dropping it takes everything back.
+pub(in crate::tenant) struct PostgresTarget {
+    connection: Database,
+    writer: Writer,
+    fresh: FreshTables,
+    patience: Patience,
+    canceller: Canceller,
+    is_open: bool,
+}
+
+impl PostgresTarget {
+    /// Opens a connection of its own, takes the tenant's place and looks whether the run may be applied.
+    pub(in crate::tenant) fn begin(
+        place: Place<'_>,
+        run: RunToken<'_>,
+        cancellation: &Cancellation,
+    ) -> Result<Self, TargetError> {
+        let Place { schema, address, wait_ms } = place;
+        let connection = connection::open(address).map_err(not_opened)?;
+        let mut connection = Database::Postgres(connection);
+        let limit = Duration::from_millis(u64::from(wait_ms));
+        let patience = Patience { limit, cancellation: cancellation.clone() };
+        let begin = format!("BEGIN; {}; {}", schema.search_path(), patience.ordinary_wait());
+        connection.batch_execute(&begin).map_err(|error| failed("opening the tenant's data", error))?;
+        holder::enter(&mut connection, schema, run, &patience)?;
+        patience.lock(&mut connection, CATALOG_SHARED)?;
+        if marks::read(&mut connection, run.run_id).map_err(from_store)?.is_some() {
+            return Err(TargetError::AlreadyApplied);
+        }
+        let pid = Statement::once("SELECT pg_backend_pid()").number(&mut connection);
+        let pid = pid.map_err(|error| failed("opening the tenant's data", error))?;
+        let canceller = Canceller::watch(address.clone(), pid, cancellation.clone())
+            .map_err(|error| TargetError::Unavailable { message: format!("no thread: {error}") })?;
+        let (writer, fresh) = (Writer::of_run(), FreshTables::default());
+        Ok(Self { connection, writer, fresh, patience, canceller, is_open: true })
+    }
+
+    /// A statement that was told to end did so because the run was asked to stop.
+    fn told<T>(&self, outcome: Result<T, TargetError>) -> Result<T, TargetError> {
+        match outcome {
+            Err(TargetError::Failed { .. } | TargetError::Unavailable { .. })
+                if self.patience.cancellation.stopped().is_some() =>
+            {
+                Err(TargetError::Stopped)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Makes sure that what the run sees and writes of a model is in one table.
+    fn settle(&mut self, model: &Name) -> Result<(), TargetError> {
+        self.fresh.settle(&mut self.connection, model, &self.patience)?;
+        if self.fresh.has(model) {
+            self.writer.model_is_fresh(model);
+        }
+        Ok(())
+    }
+
+    fn exists(&mut self, model: &Name, condition: &str) -> Result<bool, TargetError> {
+        let table = table_name_at(Dialect::Postgres, model, self.writer.stage_of(model));
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {condition})");
+        let exists = Statement::once(sql).number(&mut self.connection).map(|exists| exists != 0);
+        exists.map_err(|error| failed("looking for records", error))
+    }
+
+    fn commit_all(&mut self, mark: &RunMark) -> Result<(), TargetError> {
+        if self.fresh.is_needed() {
+            self.fresh.publish(&mut self.connection, &self.patience)?;
+        }
+        marks::insert(&mut self.connection, mark).map_err(|error| match error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => TargetError::AlreadyApplied,
+            error => failed("writing the mark of the run", error),
+        })?;
+        // From here to the end nobody can take the run over: whoever wants to waits for the commit.
+        if holder::right(&mut self.connection, &mark.run_id, mark.fence, true)? == Right::Lost {
+            return Err(TargetError::Fenced);
+        }
+        self.canceller.end();
+        self.connection.batch_execute("COMMIT").map_err(|error| failed("committing", error))
+    }
+}
+
+impl Target for PostgresTarget {
+    fn catalog(&mut self) -> Result<Catalog, TargetError> {
+        let catalog = catalog::read(&mut self.connection).map_err(from_store);
+        self.told(catalog)
+    }
+
+    fn model_create(&mut self, model: &Model) -> Result<(), TargetError> {
+        let created = tables::model_create(&mut self.connection, model).map_err(from_store);
+        self.told(created)?;
+        self.writer.model_emptied(&model.name);
+        Ok(())
+    }
+
+    fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError> {
+        let defined = tables::fields_define(&mut self.connection, model, fields).map_err(from_store);
+        self.told(defined)?;
+        let extended = self.fresh.extend(&mut self.connection, model, fields, &self.patience);
+        self.told(extended)?;
+        if self.fresh.has(model) {
+            self.writer.model_is_fresh(model);
+        }
+        Ok(())
+    }
+
+    fn model_has_records(&mut self, model: &Name) -> Result<bool, TargetError> {
+        let exists = self.exists(model, "true");
+        self.told(exists)
+    }
+
+    fn model_is_restricted(&mut self, model: &Name) -> Result<bool, TargetError> {
+        let used = ["access_read", "access_edit", "access_full", "access_deny"];
+        let used = used.map(|list| format!("cardinality(\"{list}\") > 0")).join(" OR ");
+        let exists = self.exists(model, &used);
+        self.told(exists)
+    }
+
+    fn records_clear(&mut self, model: &Name) -> Result<u64, TargetError> {
+        let cleared = self.fresh.clear(&mut self.connection, model, &self.patience);
+        let count = self.told(cleared)?;
+        self.writer.model_is_fresh(model);
+        self.writer.model_emptied(model);
+        Ok(count)
+    }
+
+    fn records_find(&mut self, batch: &Batch, columns: &[usize]) -> Result<Existing, TargetError> {
+        let model = &batch.layout().model().name;
+        let settled = self.settle(model);
+        self.told(settled)?;
+        let stage = self.writer.stage_of(model);
+        let found = records_find_at(&mut self.connection, batch, columns, Purpose::Change, stage);
+        self.told(found.map_err(|error| failed("reading records", error)))
+    }
+
+    fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {
+        let settled = self.settle(&batch.layout().model().name);
+        self.told(settled)?;
+        let written = self.writer.write(&mut self.connection, batch, conflict);
+        self.told(written.map_err(|error| failed("writing records", error)))
+    }
+
+    fn commit(mut self: Box<Self>, mark: &RunMark) -> Result<(), TargetError> {
+        let committed = self.commit_all(mark);
+        self.told(committed)?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl Drop for PostgresTarget {
+    fn drop(&mut self) {
+        self.canceller.end();
+        if self.is_open {
+            // Closing the connection takes everything back as well; this only says so earlier.
+            if let Err(error) = self.connection.batch_execute("ROLLBACK") {
+                tracing::debug!(%error, "the transaction had ended by itself");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for PostgresTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresTarget").field("is_open", &self.is_open).finish_non_exhaustive()
+    }
+}
+
+fn not_opened(error: ConnectionError) -> TargetError {
+    let message = connection::told(&error);
+    match FailureKind::of_message(&message) {
+        kind if kind.passes() => TargetError::Unavailable { message },
+        _ => TargetError::Failed { doing: "opening the tenant's data".to_owned(), message },
+    }
+}

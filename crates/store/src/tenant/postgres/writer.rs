@@ -1,0 +1,398 @@
+//! Writing a batch set-wise, inside the caller's transaction.
+//!
+//! Three ways, the quickest that a batch allows:
+//! - straight into a table that was empty when the run began: rows are copied;
+//! - through a stage: rows are copied into a temporary table and inserted from there in one statement, which decides
+//!   conflicts and says what became of each row;
+//! - as values in the statement: for the few records of a request, for which a temporary table would be dear, and
+//!   for rows among which a unique field refuses one.
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::QueryResult;
+use diesel::connection::SimpleConnection as _;
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
+use reinstate_describe::ddl::{self, Dialect, Stage, column_name};
+use reinstate_describe::{Batch, CellValue, Name, RowGroup, Value};
+use reinstate_engine::{Conflict, ConflictRow, RefusedRow, WriteOutcome};
+
+use super::super::by_id::{push_ids, rows_by_id};
+use crate::database::Database;
+use crate::postgres::codec;
+use crate::postgres::copy::{CHUNK_BYTES, copy_in};
+use crate::statement::Statement;
+
+/// Rows that go as values into one statement at most.
+const STATEMENT_ROWS_MAX: usize = 500;
+
+/// Places for values that the protocol gives one statement.
+const STATEMENT_PLACES_MAX: usize = 65_535;
+
+/// Fewest rows that are worth a copy: below, its round trips cost more than the values.
+const COPY_ROWS_MIN: usize = 20;
+
+/// The temporary table of a run; it goes with its transaction.
+const STAGE: &str = "pg_temp.\"$stage\"";
+
+/// Writes batches on one connection.
+#[derive(Debug, Default)]
+pub(in crate::tenant) struct Writer {
+    /// Whether there may be a stage: temporary tables pay off for the length of a run only.
+    stages: bool,
+    /// Models whose table holds nothing but what the run wrote.
+    emptied: HashSet<Name>,
+    /// Models that are written into a fresh table.
+    fresh: HashSet<Name>,
+    /// The model that the stage was made for.
+    staged: Option<Name>,
+}
+
+/// What a statement that writes rows says about them.
+struct Written {
+    inserted: u64,
+    /// Ids that were inserted, where that was asked for.
+    ids: HashSet<String>,
+}
+
+/// What goes in, and where.
+struct Rows<'a> {
+    batch: &'a Batch,
+    group: &'a RowGroup,
+    rows: &'a [u32],
+    table: &'a str,
+    conflict: Conflict,
+}
+
+impl Writer {
+    /// A writer for the length of a run.
+    pub(super) fn of_run() -> Self {
+        Self { stages: true, ..Self::default() }
+    }
+
+    /// The model is new, or its table was emptied.
+    pub(super) fn model_emptied(&mut self, model: &Name) {
+        self.emptied.insert(model.clone());
+    }
+
+    /// The model is written into a fresh table from now on.
+    pub(super) fn model_is_fresh(&mut self, model: &Name) {
+        self.fresh.insert(model.clone());
+        if self.staged.as_ref() == Some(model) {
+            self.staged = None;
+        }
+    }
+
+    /// Where the model is written.
+    pub(super) fn stage_of(&self, model: &Name) -> Stage {
+        if self.fresh.contains(model) { Stage::Fresh } else { Stage::Live }
+    }
+
+    /// Writes a batch's groups; rows that conflict or are refused are part of the outcome.
+    pub(in crate::tenant) fn write(
+        &mut self,
+        connection: &mut Database,
+        batch: &Batch,
+        conflict: Conflict,
+    ) -> QueryResult<WriteOutcome> {
+        let model = &batch.layout().model().name;
+        let table = ddl::table_name_at(Dialect::Postgres, model, self.stage_of(model));
+        let mut outcome = WriteOutcome::default();
+        let mut inserted_ids = HashSet::new();
+        for group in batch.groups() {
+            let rows = Rows { batch, group, rows: &group.rows, table: &table, conflict };
+            let written = self.write_group(connection, &rows, &mut outcome.refused)?;
+            outcome.inserted += written.inserted;
+            inserted_ids.extend(written.ids);
+        }
+        outcome.refused.sort_unstable_by_key(|refused| refused.row);
+        let done = outcome.inserted + outcome.refused.len() as u64;
+        let rest = (batch.rows_to_write() as u64).saturating_sub(done);
+        if conflict == Conflict::Update {
+            outcome.updated = rest;
+            return Ok(outcome);
+        }
+        outcome.skipped = rest;
+        let report_max = match conflict {
+            Conflict::Ignore { report_max } => report_max,
+            _ => usize::MAX,
+        };
+        if rest > 0 && report_max > 0 {
+            outcome.conflicts = conflicts(connection, &table, batch, &inserted_ids, &outcome.refused)?;
+            outcome.conflicts.truncate(report_max);
+        }
+        Ok(outcome)
+    }
+
+    fn write_group(
+        &mut self,
+        connection: &mut Database,
+        rows: &Rows<'_>,
+        refused: &mut Vec<RefusedRow>,
+    ) -> QueryResult<Written> {
+        let model = &rows.batch.layout().model().name;
+        if rows.rows.len() >= COPY_ROWS_MIN && self.stages {
+            if self.emptied.contains(model)
+                && let Some(written) = tried(connection, |connection| copy_straight(connection, rows))?
+            {
+                return Ok(written);
+            }
+            self.make_stage(connection, model, rows.table)?;
+            fill_stage(connection, rows)?;
+            let write = |connection: &mut Database| insert_from_stage(connection, rows);
+            // Only a unique field can refuse; where there is none, the savepoint is saved.
+            let written =
+                if has_unique(rows.batch) { tried(connection, write)? } else { Some(write(connection)?) };
+            if let Some(written) = written {
+                return Ok(written);
+            }
+        }
+        write_values(connection, rows, rows.rows, refused)
+    }
+
+    fn make_stage(&mut self, connection: &mut Database, model: &Name, table: &str) -> QueryResult<()> {
+        if self.staged.as_ref() == Some(model) {
+            return connection.batch_execute(&format!("TRUNCATE {STAGE}"));
+        }
+        connection.batch_execute(&format!(
+            "DROP TABLE IF EXISTS {STAGE}; CREATE TEMPORARY TABLE \"$stage\" (LIKE {table}) ON COMMIT DROP"
+        ))?;
+        self.staged = Some(model.clone());
+        Ok(())
+    }
+}
+
+fn has_unique(batch: &Batch) -> bool {
+    batch.layout().model().fields.values().any(|field| field.unique)
+}
+
+/// Runs `work` in a savepoint; `None` where a unique value stood against it, and nothing was done.
+fn tried<T>(
+    connection: &mut Database,
+    work: impl FnOnce(&mut Database) -> QueryResult<T>,
+) -> QueryResult<Option<T>> {
+    match in_savepoint(connection, work) {
+        Ok(done) => Ok(Some(done)),
+        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn in_savepoint<T>(
+    connection: &mut Database,
+    work: impl FnOnce(&mut Database) -> QueryResult<T>,
+) -> QueryResult<T> {
+    connection.batch_execute("SAVEPOINT rows")?;
+    match work(connection) {
+        Ok(done) => connection.batch_execute("RELEASE SAVEPOINT rows").map(|()| done),
+        Err(error) => {
+            // Where the connection is gone this fails as well; the first error says why.
+            let _ = connection.batch_execute("ROLLBACK TO SAVEPOINT rows; RELEASE SAVEPOINT rows");
+            Err(error)
+        }
+    }
+}
+
+fn copy_straight(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<Written> {
+    copy(connection, rows.table, rows)?;
+    let ids = rows.rows.iter().map(|row| rows.batch.id(*row).to_owned());
+    // Nobody asks for the ids of a batch without conflicts, unless another group of it has some.
+    let ids = if rows.batch.groups().len() > 1 { ids.collect() } else { HashSet::new() };
+    Ok(Written { inserted: rows.rows.len() as u64, ids })
+}
+
+fn fill_stage(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<()> {
+    copy(connection, STAGE, rows)
+}
+
+/// Copies rows into a table.
+fn copy(connection: &mut Database, table: &str, rows: &Rows<'_>) -> QueryResult<()> {
+    let place = format!("{table} ({})", columns(rows).join(", "));
+    let Database::Postgres(connection) = connection else { return Err(DieselError::NotInTransaction) };
+    copy_in(connection, &place, |out| write_rows(rows, out)).map(drop)
+}
+
+fn write_rows(rows: &Rows<'_>, out: &mut dyn std::io::Write) -> Result<(), DieselError> {
+    let failed = |error: std::io::Error| DieselError::SerializationError(Box::new(error));
+    let layout = rows.batch.layout();
+    let types: Vec<_> = rows
+        .group
+        .columns
+        .iter()
+        .filter_map(|position| layout.column(*position).map(|column| (*position, column.column_type)))
+        .collect();
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
+    chunk.extend_from_slice(codec::COPY_HEADER);
+    for row in rows.rows {
+        codec::row_begin(types.len(), &mut chunk);
+        for (position, column_type) in &types {
+            codec::encode(*column_type, rows.batch.value(*row, *position), &mut chunk)
+                .map_err(|error| DieselError::SerializationError(Box::new(error)))?;
+        }
+        if chunk.len() >= CHUNK_BYTES {
+            out.write_all(&chunk).map_err(failed)?;
+            chunk.clear();
+        }
+    }
+    chunk.extend_from_slice(&codec::COPY_TRAILER);
+    out.write_all(&chunk).map_err(failed)
+}
+
+fn columns(rows: &Rows<'_>) -> Vec<String> {
+    let layout = rows.batch.layout();
+    let column = |position: &usize| layout.column(*position);
+    let columns = rows.group.columns.iter().filter_map(column);
+    columns.map(|column| column_name(Dialect::Postgres, &column.name)).collect()
+}
+
+fn insert_from_stage(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<Written> {
+    let columns = columns(rows).join(", ");
+    let insert = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {STAGE}", rows.table);
+    let mut statement = Statement::once(insert);
+    finish_insert(connection, rows, &mut statement)
+}
+
+/// Writes rows as values, many a statement. Where a unique field refuses one of them, halves are written, until the
+/// refused rows stand alone: rows before them in the batch go first.
+fn write_values(
+    connection: &mut Database,
+    rows: &Rows<'_>,
+    some: &[u32],
+    refused: &mut Vec<RefusedRow>,
+) -> QueryResult<Written> {
+    let places = rows.group.columns.len().max(1);
+    let most = STATEMENT_ROWS_MAX.min(STATEMENT_PLACES_MAX / places).max(1);
+    let mut all = Written { inserted: 0, ids: HashSet::new() };
+    for chunk in some.chunks(most) {
+        let written = write_chunk(connection, rows, chunk, refused)?;
+        all.inserted += written.inserted;
+        all.ids.extend(written.ids);
+    }
+    Ok(all)
+}
+
+fn write_chunk(
+    connection: &mut Database,
+    rows: &Rows<'_>,
+    chunk: &[u32],
+    refused: &mut Vec<RefusedRow>,
+) -> QueryResult<Written> {
+    let insert = |connection: &mut Database| insert_values(connection, rows, chunk);
+    let outcome = if has_unique(rows.batch) { in_savepoint(connection, insert) } else { insert(connection) };
+    match (outcome, chunk) {
+        (Ok(written), _) => Ok(written),
+        (Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info)), [row]) => {
+            let field = refusing_field(rows.batch, info.as_ref())
+                .ok_or_else(|| DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info))?;
+            refused.push(RefusedRow { row: *row, field });
+            Ok(Written { inserted: 0, ids: HashSet::new() })
+        }
+        (Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)), _) => {
+            let (first, second) = chunk.split_at(chunk.len() / 2);
+            let mut all = write_chunk(connection, rows, first, refused)?;
+            let more = write_chunk(connection, rows, second, refused)?;
+            all.inserted += more.inserted;
+            all.ids.extend(more.ids);
+            Ok(all)
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn refusing_field(batch: &Batch, info: &dyn DatabaseErrorInformation) -> Option<Name> {
+    ddl::field_of_unique_index(batch.layout().model(), info.constraint_name()?).cloned()
+}
+
+fn insert_values(connection: &mut Database, rows: &Rows<'_>, chunk: &[u32]) -> QueryResult<Written> {
+    let layout = rows.batch.layout();
+    let head = format!("INSERT INTO {} ({}) VALUES ", rows.table, columns(rows).join(", "));
+    let mut statement = Statement::once(head);
+    for (index, row) in chunk.iter().enumerate() {
+        statement.sql(if index == 0 { "(" } else { ", (" });
+        for (place, position) in rows.group.columns.iter().enumerate() {
+            statement.sql(if place == 0 { "" } else { ", " });
+            if let Some(column) = layout.column(*position) {
+                statement.bind_as(column.column_type, owned(rows.batch.value(*row, *position)));
+            }
+        }
+        statement.sql(")");
+    }
+    finish_insert(connection, rows, &mut statement)
+}
+
+fn owned(value: Value<'_>) -> CellValue {
+    match value {
+        Value::Absent | Value::Null => CellValue::Null,
+        Value::Int(number) => CellValue::Int(number),
+        Value::Text(text) => CellValue::Text(text.to_owned()),
+    }
+}
+
+/// Adds what happens on conflicts, runs the statement and reads what became of the rows.
+fn finish_insert(
+    connection: &mut Database,
+    rows: &Rows<'_>,
+    statement: &mut Statement,
+) -> QueryResult<Written> {
+    let mut written = Written { inserted: 0, ids: HashSet::new() };
+    match rows.conflict {
+        Conflict::Update => {
+            statement.sql(" ON CONFLICT (\"id\") DO UPDATE SET ").sql(&updates(rows));
+            // A row that was updated was locked before, which its `xmax` shows.
+            statement.sql(" RETURNING (xmax = 0)");
+            statement.each(connection, |row| {
+                written.inserted += u64::from(row.int(0) == Some(1));
+                true
+            })?;
+        }
+        Conflict::Ignore { report_max: 0 } => {
+            statement.sql(" ON CONFLICT (\"id\") DO NOTHING");
+            written.inserted = statement.run(connection)? as u64;
+        }
+        Conflict::Ignore { .. } | Conflict::Fail => {
+            statement.sql(" ON CONFLICT (\"id\") DO NOTHING RETURNING \"id\"");
+            statement.each(connection, |row| {
+                written.inserted += 1;
+                written.ids.extend(row.text(0).map(str::to_owned));
+                true
+            })?;
+        }
+    }
+    Ok(written)
+}
+
+fn updates(rows: &Rows<'_>) -> String {
+    let layout = rows.batch.layout();
+    let columns = rows.group.updates.iter().filter_map(|position| layout.column(*position));
+    let set: Vec<_> = columns
+        .map(|column| column_name(Dialect::Postgres, &column.name))
+        .map(|column| format!("{column} = excluded.{column}"))
+        .collect();
+    // SQL wants at least one assignment; this one changes nothing and still counts as an update.
+    if set.is_empty() { "\"id\" = excluded.\"id\"".to_owned() } else { set.join(", ") }
+}
+
+/// The rows of a batch whose records were there before it, in the batch's order.
+fn conflicts(
+    connection: &mut Database,
+    table: &str,
+    batch: &Batch,
+    inserted: &HashSet<String>,
+    refused: &[RefusedRow],
+) -> QueryResult<Vec<ConflictRow>> {
+    let rows: HashMap<&str, u32> = rows_by_id(batch);
+    let is_refused: HashSet<u32> = refused.iter().map(|refused| refused.row).collect();
+    let met = rows.iter().filter(|(id, row)| !inserted.contains(**id) && !is_refused.contains(row));
+    // What the transaction wrote itself is as young as it is, or younger: savepoints have numbers of their own.
+    let mut statement = Statement::once(format!(
+        "SELECT \"id\", age(xmin) > age((pg_current_xact_id())::pg_catalog.xid) FROM {table}"
+    ));
+    push_ids(Dialect::Postgres, met.map(|(id, _)| *id), &mut statement);
+    let found = statement.rows(connection)?;
+    let conflict = found.iter().filter_map(|record| {
+        let row = *rows.get(record.text(0)?)?;
+        Some(ConflictRow { row, existed_before: record.int(1)? != 0 })
+    });
+    let mut conflicts: Vec<_> = conflict.collect();
+    conflicts.sort_unstable_by_key(|conflict| conflict.row);
+    Ok(conflicts)
+}

@@ -1,0 +1,54 @@
+//! The suite on PostgreSQL.
+
+use reinstate_describe::Catalog;
+use reinstate_engine::{Cancellation, RunMark, Target, TargetError};
+use reinstate_store::{DatabaseUrl, PostgresAddress, RunToken, Store, StoreSettings, Tenant, TenantId};
+use reinstate_test_postgres::{TestDatabase, database};
+
+use super::{Subject, conformance};
+use crate::fixtures::records;
+
+/// A store in a database of its own.
+pub(crate) struct Schemas {
+    store: Store,
+    _database: TestDatabase,
+}
+
+impl Schemas {
+    pub(crate) fn new() -> Self {
+        let database = database();
+        let mut settings =
+            StoreSettings::new(DatabaseUrl::Postgres(PostgresAddress::new(database.url()).unwrap()));
+        settings.busy_timeout_ms = 1_000;
+        settings.target_wait_ms = 1_000;
+        Self { store: Store::open(&settings).unwrap(), _database: database }
+    }
+
+    fn tenant(&self) -> Tenant {
+        self.store.tenants.open(&TenantId::new("acme").unwrap()).unwrap()
+    }
+}
+
+conformance!(crate::conformance::on_postgres::Schemas::new);
+
+impl Subject for Schemas {
+    fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError> {
+        self.tenant().target(RunToken { run_id, fence: 1 }, &Cancellation::default())
+    }
+
+    fn catalog(&self) -> Catalog {
+        self.tenant().catalog().unwrap()
+    }
+
+    fn records(&self, model: &str) -> Vec<String> {
+        records(&self.tenant(), model)
+    }
+
+    fn mark(&self, run_id: &str) -> Option<RunMark> {
+        self.tenant().run_mark(run_id).unwrap()
+    }
+
+    fn state(&self) -> String {
+        self.tenant().dump().unwrap()
+    }
+}
