@@ -167,7 +167,14 @@ pub fn create_indexes_at(dialect: Dialect, model: &Model, stage: Stage) -> Vec<S
 /// Adds the column of a field, without its indexes.
 #[must_use]
 pub fn add_column(dialect: Dialect, model: &Name, field: &Field) -> String {
-    format!("ALTER TABLE {} ADD COLUMN {}", table_name(dialect, model), column_definition(dialect, field))
+    add_column_at(dialect, model, field, Stage::Live)
+}
+
+/// [`add_column`] at a stage.
+#[must_use]
+pub fn add_column_at(dialect: Dialect, model: &Name, field: &Field, stage: Stage) -> String {
+    let table = table_name_at(dialect, model, stage);
+    format!("ALTER TABLE {table} ADD COLUMN {}", column_definition(dialect, field))
 }
 
 /// Longest name of anything in PostgreSQL, in bytes, less what a stage puts in front; SQLite knows no limit.

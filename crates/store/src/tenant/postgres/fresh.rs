@@ -3,15 +3,15 @@
 //! Emptying a model or adding fields to it would lock its readers out from then to the end of the run. A run
 //! instead fills a fresh table, and puts it in the old one's place in its last moments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use reinstate_describe::ddl::{self, Dialect, Stage, column_name, table_name, table_name_at};
 use reinstate_describe::{Field, Model, Name};
 use reinstate_engine::TargetError;
 
+use super::super::tables;
 use super::super::target_error::{failed, from_store};
-use super::super::{catalog, tables};
 use super::locks::Patience;
 use crate::database::Database;
 use crate::postgres::schema::CATALOG_ALONE;
@@ -24,8 +24,10 @@ const DIALECT: Dialect = Dialect::Postgres;
 pub(super) struct FreshTables {
     /// Fields that are added in the end, where no record is touched.
     waiting: BTreeMap<Name, Vec<Field>>,
-    /// Models with a fresh table, as it was made.
+    /// Models with a fresh table, as they are defined now.
     made: BTreeMap<Name, Model>,
+    /// Models that the run itself made: nobody else sees their tables.
+    own: BTreeSet<Name>,
 }
 
 impl FreshTables {
@@ -34,16 +36,34 @@ impl FreshTables {
         self.made.contains_key(model)
     }
 
-    /// Notes fields; their definitions are written by now.
+    /// Whether the model waits for fields.
+    pub(super) fn waits(&self, model: &Name) -> bool {
+        self.waiting.contains_key(model)
+    }
+
+    /// The run made the model.
+    pub(super) fn created(&mut self, model: &Name) {
+        self.own.insert(model.clone());
+    }
+
+    /// Gives a model new fields; `model` has them by now.
     pub(super) fn extend(
         &mut self,
         connection: &mut Database,
-        model: &Name,
+        model: &Model,
         fields: &[Field],
         patience: &Patience,
     ) -> Result<(), TargetError> {
+        let name = &model.name;
+        if self.own.contains(name) {
+            return add_fields(connection, model, fields, Stage::Live);
+        }
+        if self.has(name) {
+            self.made.insert(name.clone(), model.clone());
+            return add_fields(connection, model, fields, Stage::Fresh);
+        }
         let fills = fields.iter().any(|field| field.default_value.is_some());
-        self.waiting.entry(model.clone()).or_default().extend_from_slice(fields);
+        self.waiting.entry(name.clone()).or_default().extend_from_slice(fields);
         // Records get values: that is done beside the table that others read.
         if fills { self.make_filled(connection, model, patience) } else { Ok(()) }
     }
@@ -52,29 +72,36 @@ impl FreshTables {
     pub(super) fn settle(
         &mut self,
         connection: &mut Database,
-        model: &Name,
+        model: &Model,
         patience: &Patience,
     ) -> Result<(), TargetError> {
-        if self.waiting.contains_key(model) { self.make_filled(connection, model, patience) } else { Ok(()) }
+        if self.waits(&model.name) { self.make_filled(connection, model, patience) } else { Ok(()) }
     }
 
     /// Gives the model an empty fresh table and says how many records it leaves behind.
     pub(super) fn clear(
         &mut self,
         connection: &mut Database,
-        model: &Name,
+        model: &Model,
         patience: &Patience,
     ) -> Result<u64, TargetError> {
         let failed = |error| failed("emptying a model", error);
-        if self.has(model) {
-            let sql = format!("TRUNCATE {}", table_name_at(DIALECT, model, Stage::Fresh));
+        let name = &model.name;
+        let live = format!("SELECT count(*) FROM {}", table_name(DIALECT, name));
+        if self.own.contains(name) {
+            let count = Statement::once(live).number(connection).map_err(failed)?;
+            let sql = format!("TRUNCATE {}", table_name(DIALECT, name));
+            Statement::once(sql).run(connection).map_err(failed)?;
+            return Ok(u64::try_from(count).unwrap_or_default());
+        }
+        if self.has(name) {
+            let sql = format!("TRUNCATE {}", table_name_at(DIALECT, name, Stage::Fresh));
             Statement::once(sql).run(connection).map_err(failed)?;
         } else {
             self.make(connection, model, patience)?;
             self.index(connection, model)?;
         }
-        let sql = format!("SELECT count(*) FROM {}", table_name(DIALECT, model));
-        let count = Statement::once(sql).number(connection).map_err(failed)?;
+        let count = Statement::once(live).number(connection).map_err(failed)?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
@@ -109,49 +136,65 @@ impl FreshTables {
     fn make_filled(
         &mut self,
         connection: &mut Database,
-        model: &Name,
+        model: &Model,
         patience: &Patience,
     ) -> Result<(), TargetError> {
-        let added = self.waiting.get(model).cloned().unwrap_or_default();
-        let made = self.make(connection, model, patience)?;
-        fill(connection, &made, &added)?;
+        let added = self.waiting.get(&model.name).cloned().unwrap_or_default();
+        self.make(connection, model, patience)?;
+        fill(connection, model, &added)?;
         self.index(connection, model)
     }
 
-    /// Makes an empty fresh table of the model as it is defined now. Writers of the model wait from here on, its
-    /// readers do not.
+    /// Makes an empty fresh table of the model. Writers of the model wait from here on, its readers do not.
     fn make(
         &mut self,
         connection: &mut Database,
-        model: &Name,
+        model: &Model,
         patience: &Patience,
-    ) -> Result<Model, TargetError> {
-        let table = table_name(DIALECT, model);
+    ) -> Result<(), TargetError> {
+        let table = table_name(DIALECT, &model.name);
         patience.lock(connection, &format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))?;
-        let catalog = catalog::read(connection).map_err(from_store)?;
-        let defined = catalog.get(model).cloned().ok_or_else(|| TargetError::Failed {
-            doing: "making a table".to_owned(),
-            message: format!("model '{model}' is gone"),
-        })?;
-        run(connection, ddl::create_table_at(DIALECT, &defined, Stage::Fresh))?;
-        self.waiting.remove(model);
-        self.made.insert(model.clone(), defined.clone());
-        Ok(defined)
-    }
-
-    fn index(&self, connection: &mut Database, model: &Name) -> Result<(), TargetError> {
-        let fields = self.made.get(model).into_iter().flat_map(|model| model.fields.values());
-        for field in fields {
-            let Some(sql) = ddl::create_index_at(DIALECT, model, field, Stage::Fresh) else { continue };
-            Statement::once(sql).run(connection).map_err(|error| match error {
-                DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
-                    TargetError::Refused { message: tables::not_unique(model, field) }
-                }
-                error => failed("making an index", error),
-            })?;
-        }
+        run(connection, ddl::create_table_at(DIALECT, model, Stage::Fresh))?;
+        self.waiting.remove(&model.name);
+        self.made.insert(model.name.clone(), model.clone());
         Ok(())
     }
+
+    fn index(&self, connection: &mut Database, model: &Model) -> Result<(), TargetError> {
+        model.fields.values().try_for_each(|field| index(connection, &model.name, field, Stage::Fresh))
+    }
+}
+
+/// Adds fields to a table that nobody else sees.
+fn add_fields(
+    connection: &mut Database,
+    model: &Model,
+    fields: &[Field],
+    stage: Stage,
+) -> Result<(), TargetError> {
+    let name = &model.name;
+    for field in fields {
+        run(connection, ddl::add_column_at(DIALECT, name, field, stage))?;
+        if let Some(value) = tables::default_value(name, field).map_err(from_store)? {
+            let table = table_name_at(DIALECT, name, stage);
+            let column = column_name(DIALECT, &field.name);
+            let mut statement = Statement::once(format!("UPDATE {table} SET {column} = "));
+            let filled = statement.bind_as(field.column_type(), value).run(connection);
+            filled.map_err(|error| failed("giving records a default value", error))?;
+        }
+        index(connection, name, field, stage)?;
+    }
+    Ok(())
+}
+
+fn index(connection: &mut Database, model: &Name, field: &Field, stage: Stage) -> Result<(), TargetError> {
+    let Some(sql) = ddl::create_index_at(DIALECT, model, field, stage) else { return Ok(()) };
+    Statement::once(sql).run(connection).map(drop).map_err(|error| match error {
+        DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
+            TargetError::Refused { message: tables::not_unique(model, field) }
+        }
+        error => failed("making an index", error),
+    })
 }
 
 /// Copies the old table's records into the fresh one.

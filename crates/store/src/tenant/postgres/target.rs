@@ -43,6 +43,8 @@ pub(in crate::tenant) struct PostgresTarget {
     connection: Database,
     writer: Writer,
     fresh: FreshTables,
+    /// The models as the transaction sees them, once they were asked for.
+    models: Option<Catalog>,
     patience: Patience,
     canceller: Canceller,
     is_open: bool,
@@ -72,7 +74,7 @@ impl PostgresTarget {
         let canceller = Canceller::watch(address.clone(), pid, cancellation.clone())
             .map_err(|error| TargetError::Unavailable { message: format!("no thread: {error}") })?;
         let (writer, fresh) = (Writer::of_run(), FreshTables::default());
-        Ok(Self { connection, writer, fresh, patience, canceller, is_open: true })
+        Ok(Self { connection, writer, fresh, models: None, patience, canceller, is_open: true })
     }
 
     /// A statement that was told to end did so because the run was asked to stop.
@@ -87,17 +89,51 @@ impl PostgresTarget {
         }
     }
 
+    /// The models as they are defined now.
+    fn defined(&mut self) -> Result<&Catalog, TargetError> {
+        let models = match self.models.take() {
+            Some(models) => models,
+            None => self.told_catalog()?,
+        };
+        Ok(self.models.insert(models))
+    }
+
+    fn told_catalog(&mut self) -> Result<Catalog, TargetError> {
+        let catalog = catalog::read(&mut self.connection).map_err(from_store);
+        self.told(catalog)
+    }
+
+    /// A model under the name that its table has, however it is spelled.
+    fn model(&mut self, name: &Name) -> Result<Model, TargetError> {
+        let found = self.defined()?.get(name).cloned();
+        found.ok_or_else(|| TargetError::Failed {
+            doing: "looking for a model".to_owned(),
+            message: format!("there is no model '{name}'"),
+        })
+    }
+
     /// Makes sure that what the run sees and writes of a model is in one table.
-    fn settle(&mut self, model: &Name) -> Result<(), TargetError> {
-        self.fresh.settle(&mut self.connection, model, &self.patience)?;
-        if self.fresh.has(model) {
-            self.writer.model_is_fresh(model);
+    fn settle(&mut self, name: &Name) -> Result<(), TargetError> {
+        if !self.writer.knows(name) || self.fresh.waits(name) {
+            let model = self.model(name)?;
+            let settled = self.fresh.settle(&mut self.connection, &model, &self.patience);
+            self.told(settled)?;
+            self.follow(&model);
         }
         Ok(())
     }
 
+    /// Tells the writer where a model is written, and which of its fields are unique.
+    fn follow(&mut self, model: &Model) {
+        if self.fresh.has(&model.name) {
+            self.writer.model_is_fresh(&model.name);
+        }
+        self.writer.model_is(model);
+    }
+
     fn exists(&mut self, model: &Name, condition: &str) -> Result<bool, TargetError> {
-        let table = table_name_at(Dialect::Postgres, model, self.writer.stage_of(model));
+        let model = self.model(model)?;
+        let table = table_name_at(Dialect::Postgres, &model.name, self.writer.stage_of(&model.name));
         let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {condition})");
         let exists = Statement::once(sql).number(&mut self.connection).map(|exists| exists != 0);
         exists.map_err(|error| failed("looking for records", error))
@@ -122,25 +158,27 @@ impl PostgresTarget {
 
 impl Target for PostgresTarget {
     fn catalog(&mut self) -> Result<Catalog, TargetError> {
-        let catalog = catalog::read(&mut self.connection).map_err(from_store);
-        self.told(catalog)
+        self.defined().cloned()
     }
 
     fn model_create(&mut self, model: &Model) -> Result<(), TargetError> {
         let created = tables::model_create(&mut self.connection, model).map_err(from_store);
         self.told(created)?;
+        self.models = None;
+        self.fresh.created(&model.name);
         self.writer.model_emptied(&model.name);
         Ok(())
     }
 
     fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError> {
-        let defined = tables::fields_define(&mut self.connection, model, fields).map_err(from_store);
+        let name = self.model(model)?.name;
+        let defined = tables::fields_define(&mut self.connection, &name, fields).map_err(from_store);
         self.told(defined)?;
-        let extended = self.fresh.extend(&mut self.connection, model, fields, &self.patience);
+        self.models = None;
+        let model = self.model(&name)?;
+        let extended = self.fresh.extend(&mut self.connection, &model, fields, &self.patience);
         self.told(extended)?;
-        if self.fresh.has(model) {
-            self.writer.model_is_fresh(model);
-        }
+        self.follow(&model);
         Ok(())
     }
 
@@ -157,25 +195,24 @@ impl Target for PostgresTarget {
     }
 
     fn records_clear(&mut self, model: &Name) -> Result<u64, TargetError> {
-        let cleared = self.fresh.clear(&mut self.connection, model, &self.patience);
+        let model = self.model(model)?;
+        let cleared = self.fresh.clear(&mut self.connection, &model, &self.patience);
         let count = self.told(cleared)?;
-        self.writer.model_is_fresh(model);
-        self.writer.model_emptied(model);
+        self.follow(&model);
+        self.writer.model_emptied(&model.name);
         Ok(count)
     }
 
     fn records_find(&mut self, batch: &Batch, columns: &[usize]) -> Result<Existing, TargetError> {
         let model = &batch.layout().model().name;
-        let settled = self.settle(model);
-        self.told(settled)?;
+        self.settle(model)?;
         let stage = self.writer.stage_of(model);
         let found = records_find_at(&mut self.connection, batch, columns, Purpose::Change, stage);
         self.told(found.map_err(|error| failed("reading records", error)))
     }
 
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {
-        let settled = self.settle(&batch.layout().model().name);
-        self.told(settled)?;
+        self.settle(&batch.layout().model().name)?;
         let written = self.writer.write(&mut self.connection, batch, conflict);
         self.told(written.map_err(|error| failed("writing records", error)))
     }

@@ -8,12 +8,13 @@
 //!   for rows among which a unique field refuses one.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection as _;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 use reinstate_describe::ddl::{self, Dialect, Stage, column_name};
-use reinstate_describe::{Batch, CellValue, Name, RowGroup, Value};
+use reinstate_describe::{Batch, CellValue, Model, Name, RowGroup, Value};
 use reinstate_engine::{Conflict, ConflictRow, RefusedRow, WriteOutcome};
 
 use super::super::by_id::{push_ids, rows_by_id};
@@ -45,6 +46,8 @@ pub(in crate::tenant) struct Writer {
     fresh: HashSet<Name>,
     /// The model that the stage was made for.
     staged: Option<Name>,
+    /// The models of the run as the database knows them.
+    models: HashMap<Name, Arc<Model>>,
 }
 
 /// What a statement that writes rows says about them.
@@ -61,6 +64,8 @@ struct Rows<'a> {
     rows: &'a [u32],
     table: &'a str,
     conflict: Conflict,
+    /// The model as the database knows it.
+    model: &'a Model,
 }
 
 impl Writer {
@@ -82,6 +87,16 @@ impl Writer {
         }
     }
 
+    /// Whether [`Writer::model_is`] told of the model.
+    pub(super) fn knows(&self, model: &Name) -> bool {
+        self.models.contains_key(model)
+    }
+
+    /// The model as it is defined now.
+    pub(super) fn model_is(&mut self, model: &Model) {
+        self.models.insert(model.name.clone(), Arc::new(model.clone()));
+    }
+
     /// Where the model is written.
     pub(super) fn stage_of(&self, model: &Name) -> Stage {
         if self.fresh.contains(model) { Stage::Fresh } else { Stage::Live }
@@ -94,12 +109,14 @@ impl Writer {
         batch: &Batch,
         conflict: Conflict,
     ) -> QueryResult<WriteOutcome> {
-        let model = &batch.layout().model().name;
-        let table = ddl::table_name_at(Dialect::Postgres, model, self.stage_of(model));
+        let described = batch.layout().model();
+        let known = self.models.get(&described.name).cloned();
+        let model = known.as_deref().unwrap_or(described);
+        let table = ddl::table_name_at(Dialect::Postgres, &model.name, self.stage_of(&model.name));
         let mut outcome = WriteOutcome::default();
         let mut inserted_ids = HashSet::new();
         for group in batch.groups() {
-            let rows = Rows { batch, group, rows: &group.rows, table: &table, conflict };
+            let rows = Rows { batch, group, rows: &group.rows, table: &table, conflict, model };
             let written = self.write_group(connection, &rows, &mut outcome.refused)?;
             outcome.inserted += written.inserted;
             inserted_ids.extend(written.ids);
@@ -129,7 +146,7 @@ impl Writer {
         rows: &Rows<'_>,
         refused: &mut Vec<RefusedRow>,
     ) -> QueryResult<Written> {
-        let model = &rows.batch.layout().model().name;
+        let model = &rows.model.name;
         if rows.rows.len() >= COPY_ROWS_MIN && self.stages {
             if self.emptied.contains(model)
                 && let Some(written) = tried(connection, |connection| copy_straight(connection, rows))?
@@ -141,7 +158,7 @@ impl Writer {
             let write = |connection: &mut Database| insert_from_stage(connection, rows);
             // Only a unique field can refuse; where there is none, the savepoint is saved.
             let written =
-                if has_unique(rows.batch) { tried(connection, write)? } else { Some(write(connection)?) };
+                if has_unique(rows.model) { tried(connection, write)? } else { Some(write(connection)?) };
             if let Some(written) = written {
                 return Ok(written);
             }
@@ -161,8 +178,8 @@ impl Writer {
     }
 }
 
-fn has_unique(batch: &Batch) -> bool {
-    batch.layout().model().fields.values().any(|field| field.unique)
+fn has_unique(model: &Model) -> bool {
+    model.fields.values().any(|field| field.unique)
 }
 
 /// Runs `work` in a savepoint; `None` where a unique value stood against it, and nothing was done.
@@ -277,11 +294,11 @@ fn write_chunk(
     refused: &mut Vec<RefusedRow>,
 ) -> QueryResult<Written> {
     let insert = |connection: &mut Database| insert_values(connection, rows, chunk);
-    let outcome = if has_unique(rows.batch) { in_savepoint(connection, insert) } else { insert(connection) };
+    let outcome = if has_unique(rows.model) { in_savepoint(connection, insert) } else { insert(connection) };
     match (outcome, chunk) {
         (Ok(written), _) => Ok(written),
         (Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info)), [row]) => {
-            let field = refusing_field(rows.batch, info.as_ref())
+            let field = refusing_field(rows.model, info.as_ref())
                 .ok_or_else(|| DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info))?;
             refused.push(RefusedRow { row: *row, field });
             Ok(Written { inserted: 0, ids: HashSet::new() })
@@ -298,8 +315,8 @@ fn write_chunk(
     }
 }
 
-fn refusing_field(batch: &Batch, info: &dyn DatabaseErrorInformation) -> Option<Name> {
-    ddl::field_of_unique_index(batch.layout().model(), info.constraint_name()?).cloned()
+fn refusing_field(model: &Model, info: &dyn DatabaseErrorInformation) -> Option<Name> {
+    ddl::field_of_unique_index(model, info.constraint_name()?).cloned()
 }
 
 fn insert_values(connection: &mut Database, rows: &Rows<'_>, chunk: &[u32]) -> QueryResult<Written> {

@@ -124,7 +124,7 @@ pub(crate) fn models_are_found_without_case(subject: &impl Subject) {
 }
 
 pub(crate) fn wide_model_is_written_and_read(subject: &impl Subject) {
-    let fields = 1_900;
+    let fields = subject.wide_fields();
     let model = (0..fields).fold(Model::new(name("wide")), |model, number| {
         model.with_field(field(&format!("f{number}"), FieldType::Integer))
     });

@@ -19,6 +19,10 @@ use crate::fixtures::batch;
 pub(crate) trait Subject {
     /// Opens the tenant for a run.
     fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError>;
+    /// Fields of a model that the target can take at most, with a number in each.
+    fn wide_fields(&self) -> u32 {
+        1_900
+    }
     /// The committed models.
     fn catalog(&self) -> Catalog;
     /// The committed records of a model, trashed ones too, as JSON objects by id.

@@ -36,6 +36,11 @@ impl Subject for Schemas {
         self.tenant().target(RunToken { run_id, fence: 1 }, &Cancellation::default())
     }
 
+    fn wide_fields(&self) -> u32 {
+        // A row must fit into a page of 8 KB.
+        900
+    }
+
     fn catalog(&self) -> Catalog {
         self.tenant().catalog().unwrap()
     }
