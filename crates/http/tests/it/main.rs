@@ -22,4 +22,5 @@ mod postgres {
     const BACKEND: Backend = Backend::Postgres;
 
     mod cases;
+    mod database_away;
 }

@@ -3,6 +3,8 @@
 //! SQLite has one writer a file: queueing for one connection inside the process is fair and quick, where several
 //! connections would poll for the file's lock. PostgreSQL's writers go side by side.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -17,6 +19,9 @@ const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrati
 /// Connections on which workers look for runs and watch over them. Each look takes a moment; two never make them
 /// wait, however long the lists are that tenants read on the other connections.
 const WORKER_POOL_SIZE: u32 = 2;
+
+/// How long a sign of life may take: those who ask give up after a few seconds themselves.
+const PING_WAIT: Duration = Duration::from_secs(2);
 
 /// Begins a transaction that writes. The table names of PostgreSQL's statements are found in our schema.
 const SQLITE_BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
@@ -59,6 +64,12 @@ impl Connections {
     /// A connection for a worker's look at the queue or at its run, which tenants' lists cannot take up.
     pub(super) fn worker_reader(&self) -> Result<PooledConnection, StoreError> {
         pool::get(&self.worker_readers)
+    }
+
+    /// A connection for a sign of life: whoever asks wants to know soon, and lists and long waits are no reason to say
+    /// that the database is away.
+    pub(super) fn ping_reader(&self) -> Result<PooledConnection, StoreError> {
+        pool::get_timeout(&self.worker_readers, PING_WAIT)
     }
 
     /// Does `work` in one transaction; on SQLite it holds the write lock from its start.

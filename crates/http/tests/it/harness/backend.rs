@@ -19,6 +19,8 @@ pub(crate) enum Home {
     Folder,
     /// A database of its own, which goes with the value.
     Database(TestDatabase),
+    /// Where the test says.
+    Elsewhere(DatabaseUrl),
 }
 
 impl Home {
@@ -33,6 +35,7 @@ impl Home {
         match self {
             Self::Folder => DatabaseUrl::Sqlite { dir: dir.to_owned() },
             Self::Database(database) => database.url().parse().unwrap(),
+            Self::Elsewhere(url) => url.clone(),
         }
     }
 }

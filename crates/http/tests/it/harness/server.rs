@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reinstate_http::{AppState, AuthSettings, HttpSettings, serve};
 use reinstate_jobs::{DataLock, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
-use reinstate_store::{Store, StoreSettings, TenantId};
+use reinstate_store::{DatabaseUrl, Store, StoreSettings, TenantId};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -46,18 +46,21 @@ impl TestServer {
 
     /// A server with other settings than the tests' defaults.
     pub(crate) async fn start_with(backend: Backend, adjust: impl FnOnce(&mut Settings)) -> Self {
-        let auth = AuthSettings::Hs256Secret(SECRET.to_owned());
-        Self::start_in(backend, auth, adjust).await
+        Self::start_in(Home::new(backend), hs256(), adjust).await
     }
 
     /// A server that verifies tokens with another key.
     pub(crate) async fn start_with_key(backend: Backend, auth: AuthSettings) -> Self {
-        Self::start_in(backend, auth, |_| {}).await
+        Self::start_in(Home::new(backend), auth, |_| {}).await
     }
 
-    async fn start_in(backend: Backend, auth: AuthSettings, adjust: impl FnOnce(&mut Settings)) -> Self {
+    /// A server on a database that the test has in its hands.
+    pub(crate) async fn start_on(url: DatabaseUrl, adjust: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_in(Home::Elsewhere(url), hs256(), adjust).await
+    }
+
+    async fn start_in(home: Home, auth: AuthSettings, adjust: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home::new(backend);
         let mut settings = Settings {
             http: HttpSettings { server_threads: 1, shutdown_grace_s: 1, ..HttpSettings::default() },
             jobs: JobSettings { workers: 2, ..JobSettings::default() },
@@ -124,6 +127,10 @@ impl TestServer {
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
     }
+}
+
+fn hs256() -> AuthSettings {
+    AuthSettings::Hs256Secret(SECRET.to_owned())
 }
 
 impl Drop for TestServer {
