@@ -20,6 +20,7 @@ async fn ask(session: Session, route: &Route) -> Answer {
         ("POST" | "PUT", "/api/describe/{model}/fields") => {
             json!([{ "field_name": "title", "type": "text" }])
         }
+        ("POST", "/api/describe/{model}/fields/{field}") => json!({ "type": "text" }),
         (_, pattern) if pattern.starts_with("/api/describe") => json!({ "description": "x" }),
         (_, pattern) if pattern.starts_with("/api/data") => json!({ "title": "x" }),
         _ => Json::Null,

@@ -35,7 +35,7 @@ pub(crate) struct TestServer {
     handle: ServerHandle,
     dir: TempDir,
     /// Below the store, which is dropped first.
-    home: Home,
+    _home: Home,
     http: reqwest::Client,
 }
 
@@ -81,7 +81,7 @@ impl TestServer {
         let server = serve(listener, Data::new(state)).unwrap();
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        Self { url, store, jobs, handle, dir, home, http: reqwest::Client::new() }
+        Self { url, store, jobs, handle, dir, _home: home, http: reqwest::Client::new() }
     }
 
     pub(crate) fn url(&self) -> &str {
