@@ -159,6 +159,7 @@ impl TenantHome {
 
     /// On PostgreSQL a transaction gives up soon where it meets another one, so that it holds nobody up, and is
     /// done again as a whole as long as its caller has patience. SQLite waits for its one lock by itself.
+    #[allow(clippy::disallowed_methods, reason = "the other transaction tells nobody when it ends")]
     fn again_where_met<T>(
         &self,
         begin: &str,

@@ -27,6 +27,10 @@ pub(super) struct Patience {
 
 impl Patience {
     /// Tries `attempt` until it answers `true`.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "who holds a lock of the database tells nobody when he lets go"
+    )]
     pub(super) fn until(
         &self,
         mut attempt: impl FnMut() -> Result<bool, TargetError>,
