@@ -4,7 +4,6 @@
 //! later, because the two planes commit one after the other. Whoever looks at the run in between is kept
 //! waiting that moment, so that nobody sees the records of a run that is not completed.
 
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
@@ -21,35 +20,12 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 /// Time between two looks at the run, where the commit is another process's and cannot be heard of.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Is told whenever a worker of this process let go of a run.
-#[derive(Debug, Default)]
-pub(super) struct Settled {
-    count: Mutex<u64>,
-    changed: Condvar,
-}
-
-impl Settled {
-    /// Wakes everybody who waits.
-    pub(super) fn tell(&self) {
-        // A count cannot be left half changed by a panic.
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.changed.notify_all();
-    }
-
-    fn wait(&self, limit: Duration) {
-        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = *count;
-        // Whether it was told or ran out, the caller looks again.
-        let _ = self.changed.wait_timeout_while(count, limit, |count| *count == seen);
-    }
-}
-
 impl ControlPlane {
     /// Waits while a run is being committed, up to a second.
     pub(super) fn commit_wait(&self, tenant: &TenantId, run_id: &str) -> Result<(), StoreError> {
         let deadline = Instant::now() + WAIT_MAX;
         while self.is_committing(tenant, run_id)? && Instant::now() < deadline {
-            self.settled.wait(LOOK_EVERY);
+            self.settled.wait(self.settled.rings(), LOOK_EVERY);
         }
         Ok(())
     }

@@ -9,8 +9,10 @@ use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::database::Database;
+use crate::database::failure::FailureKind;
 use crate::database::pool::{self, Place, Pool, PooledConnection, ThreadPool};
 use crate::error::StoreError;
+use crate::postgres::connection::PostgresAddress;
 use crate::settings::StoreSettings;
 
 const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/control/sqlite");
@@ -23,8 +25,18 @@ const WORKER_POOL_SIZE: u32 = 2;
 /// How long a sign of life may take: those who ask give up after a few seconds themselves.
 const PING_WAIT: Duration = Duration::from_secs(2);
 
-/// Begins a transaction that writes. The table names of PostgreSQL's statements are found in our schema.
+/// Begins a transaction that writes.
 const SQLITE_BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+
+/// How long a transaction waits for a row that another one holds, in milliseconds, before it begins again: all of
+/// them are short, so a longer wait means that two wait for each other or a process stands still.
+const ROW_WAIT_MS: u32 = 1_000;
+
+/// How often a transaction is begun again that met another one and lost.
+const REPEATS_MAX: u32 = 5;
+
+/// Pause before a transaction is begun again, in milliseconds, times the tries so far.
+const REPEAT_PAUSE_MS: u64 = 5;
 
 /// The pools of one control plane.
 #[derive(Debug)]
@@ -33,6 +45,8 @@ pub(super) struct Connections {
     worker_readers: Pool,
     writers: Pool,
     begin_write: String,
+    /// The server, where there is one.
+    server: Option<PostgresAddress>,
 }
 
 impl Connections {
@@ -43,17 +57,18 @@ impl Connections {
         threads: &ThreadPool,
     ) -> Result<Self, StoreError> {
         let wait_ms = settings.busy_timeout_ms;
-        let (writers, begin_write) = match &place {
-            Place::File { .. } => (1, SQLITE_BEGIN_WRITE.to_owned()),
-            Place::Server(_) => {
-                (settings.control_pool_size, format!("BEGIN; SET LOCAL lock_timeout = {wait_ms}"))
+        let (writers, begin_write, server) = match &place {
+            Place::File { .. } => (1, SQLITE_BEGIN_WRITE.to_owned(), None),
+            Place::Server(address) => {
+                let begin = format!("BEGIN; SET LOCAL lock_timeout = {}", wait_ms.min(ROW_WAIT_MS));
+                (settings.control_pool_size, begin, Some(address.clone()))
             }
         };
         let writers = pool::open(place.clone().made_durable(), writers, wait_ms, threads);
         migrate(&mut *pool::get(&writers)?)?;
         let open = |size| pool::open(place.clone(), size, wait_ms, threads);
         let (readers, worker_readers) = (open(settings.control_pool_size), open(WORKER_POOL_SIZE));
-        Ok(Self { readers, worker_readers, writers, begin_write })
+        Ok(Self { readers, worker_readers, writers, begin_write, server })
     }
 
     /// A connection to read with.
@@ -72,12 +87,41 @@ impl Connections {
         pool::get_timeout(&self.worker_readers, PING_WAIT)
     }
 
-    /// Does `work` in one transaction; on SQLite it holds the write lock from its start.
+    /// Does `work` in one transaction; on SQLite it holds the write lock from its start. On PostgreSQL a transaction
+    /// that met another one and lost is done again as a whole, a few times: then `work` runs again.
     pub(super) fn write<T>(
         &self,
-        work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
+        mut work: impl FnMut(&mut Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        pool::get(&self.writers)?.transaction_begun_by(&self.begin_write, work)
+        let mut repeats = 0;
+        loop {
+            let done = pool::get(&self.writers)?.transaction_begun_by(&self.begin_write, &mut work);
+            match done {
+                Err(StoreError::Unavailable { message }) if self.may_repeat(&message, repeats) => {
+                    repeats += 1;
+                    tracing::debug!(message, repeats, "a control transaction lost against another one");
+                    std::thread::sleep(Duration::from_millis(REPEAT_PAUSE_MS * u64::from(repeats)));
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Whether a transaction that failed with these words was taken back whole and can go through next time.
+    fn may_repeat(&self, message: &str, repeats: u32) -> bool {
+        let lost = matches!(FailureKind::of_message(message), FailureKind::Conflicting | FailureKind::Busy);
+        // SQLite waited for the lock as long as it may already.
+        self.server.is_some() && lost && repeats < REPEATS_MAX
+    }
+
+    /// Whether no other process works on the data.
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.server.is_none()
+    }
+
+    /// The server, where there is one.
+    pub(super) fn server(&self) -> Option<&PostgresAddress> {
+        self.server.as_ref()
     }
 
     /// Connections open and idle, all pools together.

@@ -1,16 +1,19 @@
 //! A run in the hands of a worker: what the worker may write about it.
 //!
 //! A worker names the fencing number of its claim; where the run has a newer one, or the worker let go of it,
-//! nothing is written.
+//! nothing is written. The run is locked before it is read, so that what is decided by it holds.
 
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use reinstate_engine::Counters;
 use serde_json::Value as Json;
 
 use super::ControlPlane;
+use super::claim;
 use super::json_text::json_text;
 use super::log::{self, LogRow};
-use super::queue::{MICROS_PER_MS, lease_end};
+use super::queue::{self, MICROS_PER_MS, lease_end};
+use super::queue_watch;
 use super::run::{CounterColumns, RunRecord};
 use super::schema::{restore_runs, restores};
 use super::status::RunStatus;
@@ -92,19 +95,22 @@ impl ControlPlane {
         now: i64,
         lease_ms: u64,
     ) -> Result<RunState, StoreError> {
-        let is_running = restore_runs::status.eq(RunStatus::Running.as_str());
         self.connections.write(|connection| {
-            let status = diesel::update(restore_runs::table)
+            // Whoever would take a running run over takes this very row.
+            let renewed = diesel::update(restore_runs::table)
                 .filter(restore_runs::id.eq(run_id).and(restore_runs::fence.eq(fence)))
                 .filter(restore_runs::lease_owner.is_not_null())
-                // A cancelled run whose lease ended may have made room for the next one.
-                .filter(is_running.or(restore_runs::lease_expires_at.gt(Micros(now)).assume_not_null()))
+                .filter(restore_runs::status.eq(RunStatus::Running.as_str()))
                 .set(restore_runs::lease_expires_at.eq(Micros(lease_end(now, lease_ms))))
-                .returning(restore_runs::status)
-                .get_result::<RunStatus>(connection)
-                .optional()
+                .execute(connection)
                 .map_err(|error| StoreError::from_diesel("renewing a lease", error))?;
-            Ok(state(status))
+            if renewed > 0 {
+                return Ok(RunState::Held);
+            }
+            match held(connection, run_id, fence)? {
+                None => Ok(RunState::Lost),
+                Some(run) => renew_cancelled(connection, &run, now, lease_end(now, lease_ms)),
+            }
         })
     }
 
@@ -173,7 +179,8 @@ impl ControlPlane {
             release(connection, &run)?;
             Ok(true)
         });
-        self.settled.tell();
+        self.settled.ring();
+        self.queued.ring();
         held
     }
 
@@ -189,14 +196,17 @@ impl ControlPlane {
         requeue: Requeue,
         now: i64,
     ) -> Result<bool, StoreError> {
-        self.connections.write(|connection| {
+        let held = self.connections.write(|connection| {
             let Some(run) = held(connection, run_id, fence)? else { return Ok(false) };
             if run.status == RunStatus::Running {
                 put_back(connection, &run, requeue, now)?;
             }
             release(connection, &run)?;
             Ok(true)
-        })
+        });
+        self.settled.ring();
+        self.queued.ring();
+        held
     }
 
     fn set_committing(
@@ -227,15 +237,40 @@ fn state(status: Option<RunStatus>) -> RunState {
     }
 }
 
-/// The run, where the worker with this fencing number still has it.
+/// The run, where the worker with this fencing number still has it. Nobody else can change it before the transaction
+/// ends.
 fn held(connection: &mut Database, run_id: &str, fence: i64) -> Result<Option<RunRecord>, StoreError> {
-    restore_runs::table
-        .filter(restore_runs::id.eq(run_id).and(restore_runs::fence.eq(fence)))
-        .filter(restore_runs::lease_owner.is_not_null())
-        .select(RunRecord::as_select())
-        .first(connection)
-        .optional()
-        .map_err(|error| StoreError::from_diesel("reading a run", error))
+    let run = queue::find_locked(connection, run_id)?;
+    Ok(run.filter(|run| run.fence == fence && run.lease_owner.is_some()))
+}
+
+/// Keeps the place of a tenant whose run was called off, unless the lease ended: that may have made room for the
+/// tenant's next run. Claims are kept waiting, so that none makes up its mind in between.
+fn renew_cancelled(
+    connection: &mut Database,
+    run: &RunRecord,
+    now: i64,
+    lease_end: i64,
+) -> Result<RunState, StoreError> {
+    if run.status != RunStatus::Cancelled {
+        return Ok(RunState::Lost);
+    }
+    claim::claim_lock(connection, &run.tenant)?;
+    let others = diesel::alias!(restore_runs as others);
+    let in_other_hands = others.filter(
+        others
+            .field(restore_runs::tenant)
+            .eq(&run.tenant)
+            .and(others.field(restore_runs::id).ne(&run.id))
+            .and(others.field(restore_runs::lease_expires_at).gt(Micros(now))),
+    );
+    diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
+        .filter(restore_runs::lease_expires_at.gt(Micros(now)).assume_not_null())
+        .filter(not(exists(in_other_hands)))
+        .set(restore_runs::lease_expires_at.eq(Micros(lease_end)))
+        .execute(connection)
+        .map(|renewed| if renewed > 0 { RunState::Cancelled } else { RunState::Lost })
+        .map_err(|error| StoreError::from_diesel("renewing a lease", error))
 }
 
 fn write_progress(
@@ -310,8 +345,8 @@ fn release(connection: &mut Database, run: &RunRecord) -> Result<(), StoreError>
             restore_runs::lease_expires_at.eq(None::<Micros>),
         ))
         .execute(connection)
-        .map(|_| ())
-        .map_err(|error| StoreError::from_diesel("letting go of a run", error))
+        .map_err(|error| StoreError::from_diesel("letting go of a run", error))?;
+    queue_watch::tell(connection, &run.tenant)
 }
 
 fn put_back(

@@ -5,12 +5,15 @@
 //! fencing number that grows with each claim; whatever a worker writes names its number, so that one who lost
 //! the run can change nothing any more.
 
+mod bell;
+mod claim;
 mod commit_wait;
 mod connection;
 mod held_run;
 mod json_text;
 mod log;
 mod queue;
+mod queue_watch;
 mod restore;
 mod run;
 mod schema;
@@ -24,16 +27,18 @@ use std::sync::Arc;
 
 use diesel::RunQueryDsl;
 
-use commit_wait::Settled;
+use bell::Bell;
 use connection::Connections;
 
 use crate::database::pool::{Place, ThreadPool};
 use crate::error::StoreError;
 use crate::settings::StoreSettings;
 
+pub use claim::{ClaimRules, ClaimedRun};
 pub use held_run::{Finish, Requeue, RunProgress, RunState};
 pub use log::LogRow;
-pub use queue::{CancelOutcome, ClaimRules, ClaimedRun, QueueState};
+pub use queue::{CancelOutcome, QueueState};
+pub use queue_watch::QueueWatch;
 pub use restore::{NewRestore, RestoreRecord};
 pub use run::{NewRun, RunRecord};
 pub use status::RunStatus;
@@ -44,7 +49,10 @@ pub use upload::{NewUpload, UploadRecord};
 #[derive(Debug, Clone)]
 pub struct ControlPlane {
     connections: Arc<Connections>,
-    settled: Arc<Settled>,
+    /// Rings when a worker of this process let go of a run.
+    settled: Arc<Bell>,
+    /// Rings when a call of this process changed what may be worked on.
+    queued: Arc<Bell>,
 }
 
 impl ControlPlane {
@@ -58,7 +66,7 @@ impl ControlPlane {
         threads: &ThreadPool,
     ) -> Result<Self, StoreError> {
         let connections = Arc::new(Connections::open(place, settings, threads)?);
-        Ok(Self { connections, settled: Arc::default() })
+        Ok(Self { connections, settled: Arc::default(), queued: Arc::default() })
     }
 
     /// Asks the database for a sign of life.
@@ -70,6 +78,13 @@ impl ControlPlane {
             .execute(&mut self.connections.ping_reader()?)
             .map(|_| ())
             .map_err(|error| StoreError::from_diesel("asking for a sign of life", error))
+    }
+
+    /// Whether this process is the only one that works on the data: true on SQLite, whose folder belongs to one
+    /// process at a time; false on PostgreSQL, where others hold leases of their own.
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        self.connections.is_exclusive()
     }
 
     /// Connections that are open, and those of them that are idle.

@@ -153,6 +153,39 @@ pub(super) fn find(
         .ok_or_else(|| not_found(id))
 }
 
+/// Finds a tenant's configuration like [`find`], and keeps others from changing it until the transaction ends.
+pub(super) fn find_locked(
+    connection: &mut Database,
+    tenant: &TenantId,
+    id: &str,
+) -> Result<RestoreRecord, StoreError> {
+    let restore = restores::table.filter(restores::id.eq(id).and(restores::tenant.eq(tenant.as_str())));
+    match connection {
+        Database::Sqlite(connection) => restore.select(RestoreRecord::as_select()).first(connection),
+        Database::Postgres(connection) => {
+            restore.select(RestoreRecord::as_select()).for_update().first(connection)
+        }
+    }
+    .optional()
+    .map_err(|error| StoreError::from_diesel("reading a restore", error))?
+    .ok_or_else(|| not_found(id))
+}
+
+/// Locks many configurations before they are read one by one, always in the same order: two that want the same ones
+/// would otherwise wait for each other.
+fn lock_many(connection: &mut Database, tenant: &TenantId, ids: &[&str]) -> Result<(), StoreError> {
+    if let Database::Postgres(connection) = connection {
+        restores::table
+            .filter(restores::tenant.eq(tenant.as_str()).and(restores::id.eq_any(ids)))
+            .order(restores::id)
+            .select(restores::id)
+            .for_update()
+            .load::<String>(connection)
+            .map_err(|error| StoreError::from_diesel("reading restores", error))?;
+    }
+    Ok(())
+}
+
 /// No such configuration, or one of another tenant: the caller cannot tell which.
 pub(super) fn not_found(id: &str) -> StoreError {
     StoreError::NotFound { what: "restore", id: id.to_owned() }
@@ -183,7 +216,8 @@ impl ControlPlane {
     }
 
     /// Changes configurations, all or none: `change` is given each of them as it is now, in the order of
-    /// `ids`, and says what it shall be (its `id` and `created_by` are of no account).
+    /// `ids`, and says what it shall be (its `id` and `created_by` are of no account). It is asked again where the
+    /// transaction has to be done again.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] where one is missing or softly deleted; what `change` says; or where the
@@ -197,6 +231,8 @@ impl ControlPlane {
     ) -> Result<(), E> {
         let mut refusal = None;
         let written = self.connections.write(|connection| {
+            refusal = None;
+            lock_many(connection, tenant, ids)?;
             for (place, id) in ids.iter().enumerate() {
                 let current = live(find(connection, tenant, id)?)?;
                 let changed = change(place, &current).map_err(|error| {
@@ -228,8 +264,10 @@ impl ControlPlane {
         permanent: bool,
         now: i64,
     ) -> Result<(), StoreError> {
-        self.connections
-            .write(|connection| ids.iter().try_for_each(|id| delete(connection, tenant, id, permanent, now)))
+        self.connections.write(|connection| {
+            lock_many(connection, tenant, ids)?;
+            ids.iter().try_for_each(|id| delete(connection, tenant, id, permanent, now))
+        })
     }
 }
 

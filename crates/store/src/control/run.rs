@@ -7,8 +7,10 @@ use reinstate_engine::Counters;
 use serde_json::Value as Json;
 
 use super::ControlPlane;
+use super::claim;
 use super::json_text::{OptionalJson, OptionalMicros, ParsedJson, json_text};
 use super::queue;
+use super::queue_watch;
 use super::restore::{self, NewRestore, RestoreRecord};
 use super::schema::{restore_runs, restores};
 use super::status::RunStatus;
@@ -137,7 +139,8 @@ impl ControlPlane {
     ///
     /// `admit` sees the configuration, and whether the upload that it names is kept, and may refuse: what it
     /// says is handed on. It gives the snapshot that the run keeps. From then on the upload is kept as long as
-    /// the run is active. It holds up every writer, and must not ask the control plane for anything.
+    /// the run is active. It holds up writers, must not ask the control plane for anything, and is asked again where
+    /// the transaction has to be done again.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] where the tenant has no such configuration (or it is softly deleted),
@@ -149,21 +152,26 @@ impl ControlPlane {
         restore_id: &str,
         run: &NewRun,
         now: i64,
-        admit: impl FnOnce(&RestoreRecord, bool) -> Result<Json, E>,
+        mut admit: impl FnMut(&RestoreRecord, bool) -> Result<Json, E>,
     ) -> Result<RunRecord, E> {
         let mut refusal = None;
         let created = self.connections.write(|connection| {
-            let restore = restore::live(restore::find(connection, tenant, restore_id)?)?;
+            refusal = None;
+            let restore = restore::live(restore::find_locked(connection, tenant, restore_id)?)?;
             if !restore.enabled {
                 return Err(StoreError::Conflict { message: format!("Restore '{restore_id}' is disabled") });
             }
-            let source_kept = !upload::kept(connection, tenant, restore.source_ref.as_slice())?.is_empty();
+            let source_kept = match &restore.source_ref {
+                Some(object_key) => upload::lock(connection, tenant, object_key)?,
+                None => false,
+            };
             let snapshot = admit(&restore, source_kept).map_err(|error| {
                 refusal = Some(error);
                 restore::not_found(restore_id)
             })?;
             enqueue(connection, tenant, &restore, run, &snapshot, now)
         });
+        self.queued.ring();
         match refusal {
             Some(error) => Err(error),
             None => created.map_err(E::from),
@@ -183,12 +191,14 @@ impl ControlPlane {
         snapshot: &Json,
         now: i64,
     ) -> Result<RunRecord, StoreError> {
-        self.connections.write(|connection| {
+        let created = self.connections.write(|connection| {
             upload::insert(connection, tenant, upload, now)?;
             restore::insert(connection, tenant, restore, now)?;
             let restore = restore::find(connection, tenant, &restore.id)?;
             enqueue(connection, tenant, &restore, run, snapshot, now)
-        })
+        });
+        self.queued.ring();
+        created
     }
 
     /// A run by its id.
@@ -216,6 +226,7 @@ fn enqueue(
     now: i64,
 ) -> Result<RunRecord, StoreError> {
     refuse_second(connection, tenant, &restore.id)?;
+    claim::place_lock(connection, tenant.as_str())?;
     diesel::insert_into(restore_runs::table)
         .values((
             restore_runs::id.eq(&run.id),
@@ -240,6 +251,7 @@ fn enqueue(
         ))
         .execute(connection)
         .map_err(|error| StoreError::from_diesel("noting a run on its restore", error))?;
+    queue_watch::tell(connection, tenant.as_str())?;
     queue::find(connection, &run.id)
 }
 

@@ -33,9 +33,6 @@ impl RunStatus {
     pub(crate) const ACTIVE: [&'static str; 3] =
         [Self::Pending.as_str(), Self::Queued.as_str(), Self::Running.as_str()];
 
-    /// The states in which a run stands in its tenant's line.
-    pub(crate) const IN_LINE: [&'static str; 2] = [Self::Queued.as_str(), Self::Running.as_str()];
-
     /// The spelling in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

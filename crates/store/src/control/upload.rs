@@ -104,6 +104,36 @@ pub(super) fn kept(
     Ok(found)
 }
 
+/// Whether the tenant has an upload under this key. Nobody removes it before the transaction ends.
+pub(super) fn lock(
+    connection: &mut Database,
+    tenant: &TenantId,
+    object_key: &str,
+) -> Result<bool, StoreError> {
+    let upload =
+        uploads::table.filter(uploads::tenant.eq(tenant.as_str()).and(uploads::object_key.eq(object_key)));
+    match connection {
+        Database::Sqlite(connection) => upload.select(uploads::id).first::<String>(connection),
+        Database::Postgres(connection) => upload.select(uploads::id).for_share().first::<String>(connection),
+    }
+    .optional()
+    .map(|id| id.is_some())
+    .map_err(|error| StoreError::from_diesel("looking an upload up", error))
+}
+
+/// Waits for runs that are being queued and read the upload; the next statement sees them.
+fn lock_for_removal(connection: &mut Database, object_key: &str) -> Result<(), StoreError> {
+    if let Database::Postgres(connection) = connection {
+        uploads::table
+            .filter(uploads::object_key.eq(object_key))
+            .select(uploads::id)
+            .for_update()
+            .load::<String>(connection)
+            .map_err(|error| StoreError::from_diesel("looking an upload up", error))?;
+    }
+    Ok(())
+}
+
 impl ControlPlane {
     /// Keeps an upload; `now` in microseconds.
     ///
@@ -156,6 +186,7 @@ impl ControlPlane {
     /// Where the database fails.
     pub fn upload_delete(&self, object_key: &str) -> Result<bool, StoreError> {
         self.connections.write(|connection| {
+            lock_for_removal(connection, object_key)?;
             let unused = uploads::object_key.eq(object_key).and(not(exists(needed_by_run!())));
             diesel::delete(uploads::table.filter(unused))
                 .execute(connection)

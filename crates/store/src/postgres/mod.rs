@@ -5,4 +5,5 @@ pub(crate) mod bind;
 pub(crate) mod codec;
 pub(crate) mod connection;
 pub(crate) mod copy;
+pub(crate) mod notify;
 pub(crate) mod schema;

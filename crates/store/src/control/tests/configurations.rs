@@ -1,8 +1,21 @@
 use super::*;
 
-#[test]
-fn a_configuration_reads_back_as_it_was_written() {
-    let plane = plane();
+on_both! {
+    a_configuration_reads_back_as_it_was_written,
+    an_id_of_another_tenant_answers_as_an_unknown_one,
+    a_second_active_run_of_a_configuration_is_refused,
+    a_disabled_configuration_is_not_run,
+    what_admits_a_run_may_refuse_it_and_nothing_is_queued,
+    statistics_follow_the_runs_and_cancelled_ones_count_in_the_total_alone,
+    a_change_refused_for_one_configuration_changes_none,
+    a_change_can_clear_what_may_be_null,
+    a_configuration_with_an_active_run_is_not_deleted_and_runs_outlive_it,
+    an_import_keeps_upload_configuration_and_run_together_or_nothing,
+    old_uploads_are_listed_for_removal_unless_an_active_run_reads_them,
+}
+
+fn a_configuration_reads_back_as_it_was_written(backend: Backend) {
+    let plane = backend.plane();
     let acme = tenant("acme");
     plane.restores_create(&acme, &[restore("restore-1")], 5).unwrap();
     let read = plane.restore_get(&acme, "restore-1").unwrap();
@@ -12,9 +25,8 @@ fn a_configuration_reads_back_as_it_was_written() {
     assert!(read.create_models && read.enabled);
 }
 
-#[test]
-fn an_id_of_another_tenant_answers_as_an_unknown_one() {
-    let plane = plane();
+fn an_id_of_another_tenant_answers_as_an_unknown_one(backend: Backend) {
+    let plane = backend.plane();
     let run = plane.queue("acme", "run-a", 1);
     let other = tenant("globex");
     let is_unknown = |error: StoreError| matches!(error, StoreError::NotFound { .. });
@@ -28,9 +40,8 @@ fn an_id_of_another_tenant_answers_as_an_unknown_one() {
     assert_eq!(plane.status("acme", "run-a"), RunStatus::Queued);
 }
 
-#[test]
-fn a_second_active_run_of_a_configuration_is_refused() {
-    let plane = plane();
+fn a_second_active_run_of_a_configuration_is_refused(backend: Backend) {
+    let plane = backend.plane();
     let run = plane.queue("acme", "run-a", 1);
     let again = |id| plane.run_again("acme", &run.restore_id, id, 2);
     assert!(matches!(again("run-b"), Err(StoreError::Conflict { .. })));
@@ -40,18 +51,16 @@ fn a_second_active_run_of_a_configuration_is_refused() {
     assert_eq!(again("run-b").unwrap().status, RunStatus::Queued);
 }
 
-#[test]
-fn a_disabled_configuration_is_not_run() {
-    let plane = plane();
+fn a_disabled_configuration_is_not_run(backend: Backend) {
+    let plane = backend.plane();
     let disabled = NewRestore { enabled: false, ..restore("restore-1") };
     plane.restores_create(&tenant("acme"), &[disabled], 1).unwrap();
     let refused = plane.run_again("acme", "restore-1", "run-a", 2).unwrap_err();
     assert!(matches!(refused, StoreError::Conflict { message } if message.contains("disabled")));
 }
 
-#[test]
-fn what_admits_a_run_may_refuse_it_and_nothing_is_queued() {
-    let plane = plane();
+fn what_admits_a_run_may_refuse_it_and_nothing_is_queued(backend: Backend) {
+    let plane = backend.plane();
     let acme = tenant("acme");
     plane.restores_create(&acme, &[restore("restore-1")], 1).unwrap();
     let refusal = || StoreError::Forbidden { message: "no".to_owned() };
@@ -61,9 +70,8 @@ fn what_admits_a_run_may_refuse_it_and_nothing_is_queued() {
     assert_eq!(plane.restore_get(&acme, "restore-1").unwrap().total_runs, 0);
 }
 
-#[test]
-fn statistics_follow_the_runs_and_cancelled_ones_count_in_the_total_alone() {
-    let plane = plane();
+fn statistics_follow_the_runs_and_cancelled_ones_count_in_the_total_alone(backend: Backend) {
+    let plane = backend.plane();
     let acme = tenant("acme");
     plane.restores_create(&acme, &[restore("restore-1")], 1).unwrap();
     for (at, status) in
@@ -81,9 +89,8 @@ fn statistics_follow_the_runs_and_cancelled_ones_count_in_the_total_alone() {
     assert_eq!(read.updated_at, 1, "runs do not edit the configuration");
 }
 
-#[test]
-fn a_change_refused_for_one_configuration_changes_none() {
-    let plane = plane();
+fn a_change_refused_for_one_configuration_changes_none(backend: Backend) {
+    let plane = backend.plane();
     let acme = tenant("acme");
     plane.restores_create(&acme, &[restore("restore-1"), restore("restore-2")], 1).unwrap();
     let refused = plane.restores_update(&acme, &["restore-1", "restore-2"], 5, |place, current| {
@@ -96,9 +103,8 @@ fn a_change_refused_for_one_configuration_changes_none() {
     assert_eq!(plane.restore_get(&acme, "restore-1").unwrap().name, "Restore restore-1");
 }
 
-#[test]
-fn a_change_can_clear_what_may_be_null() {
-    let plane = plane();
+fn a_change_can_clear_what_may_be_null(backend: Backend) {
+    let plane = backend.plane();
     let acme = tenant("acme");
     plane.restores_create(&acme, &[restore("restore-1")], 1).unwrap();
     let change = |_: usize, current: &RestoreRecord| {
@@ -109,9 +115,8 @@ fn a_change_can_clear_what_may_be_null() {
     assert_eq!((read.models, read.source_ref, read.updated_at), (None, None, 5));
 }
 
-#[test]
-fn a_configuration_with_an_active_run_is_not_deleted_and_runs_outlive_it() {
-    let plane = plane();
+fn a_configuration_with_an_active_run_is_not_deleted_and_runs_outlive_it(backend: Backend) {
+    let plane = backend.plane();
     let acme = tenant("acme");
     let run = plane.queue("acme", "run-a", 1);
     let delete = |permanent| plane.restores_delete(&acme, &[&run.restore_id], permanent, 9);
@@ -128,9 +133,8 @@ fn a_configuration_with_an_active_run_is_not_deleted_and_runs_outlive_it() {
     assert_eq!(plane.status("acme", "run-a"), RunStatus::Cancelled);
 }
 
-#[test]
-fn an_import_keeps_upload_configuration_and_run_together_or_nothing() {
-    let plane = plane();
+fn an_import_keeps_upload_configuration_and_run_together_or_nothing(backend: Backend) {
+    let plane = backend.plane();
     let acme = tenant("acme");
     let upload = upload("upload-1");
     let import = |run: &str, name: &str| {
@@ -146,9 +150,8 @@ fn an_import_keeps_upload_configuration_and_run_together_or_nothing() {
     assert!(plane.run_get(&acme, "run-b").is_err());
 }
 
-#[test]
-fn old_uploads_are_listed_for_removal_unless_an_active_run_reads_them() {
-    let plane = plane();
+fn old_uploads_are_listed_for_removal_unless_an_active_run_reads_them(backend: Backend) {
+    let plane = backend.plane();
     let acme = tenant("acme");
     for (id, at) in [("old", 1), ("needed", 2), ("young", 50)] {
         let upload = NewUpload { object_key: format!("uploads/acme/restore-{id}.zip"), ..upload(id) };

@@ -133,16 +133,16 @@ impl World {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+on_both!(runs_are_ordered_held_once_and_ended_once);
 
-    #[test]
-    fn runs_are_ordered_held_once_and_ended_once(steps in prop::collection::vec(step(), 1..50)) {
-        let plane = plane();
+fn runs_are_ordered_held_once_and_ended_once(backend: Backend) {
+    let config = ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..50))| {
+        let plane = backend.plane();
         let mut world = World { now: 1, ..World::default() };
         for step in &steps {
             world.take(&plane, step);
             world.check(&plane);
         }
-    }
+    });
 }

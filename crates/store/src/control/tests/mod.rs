@@ -8,6 +8,7 @@ mod races;
 mod system_models;
 
 use reinstate_engine::Counters;
+use reinstate_test_postgres::TestDatabase;
 use serde_json::json;
 
 use super::*;
@@ -20,10 +21,74 @@ const MINUTE: i64 = 60_000_000;
 
 const RULES: ClaimRules = ClaimRules { lease_ms: 15_000, attempts_max: 3 };
 
+/// What a test's control plane is kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes of each function that takes a [`Backend`] a test on either. The names of the modules tell them apart.
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $case() {
+                super::$case(super::Backend::Sqlite);
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $case() {
+                super::$case(super::Backend::Postgres);
+            })+
+        }
+    };
+}
+use on_both;
+
+/// Where the data of a test is; it goes with the value.
+enum Ground {
+    Folder(tempfile::TempDir),
+    Database(TestDatabase),
+}
+
+impl Ground {
+    fn url(&self) -> DatabaseUrl {
+        match self {
+            Self::Folder(dir) => DatabaseUrl::Sqlite { dir: dir.path().to_owned() },
+            Self::Database(database) => database.url().parse().unwrap(),
+        }
+    }
+}
+
+impl Backend {
+    fn ground(self) -> Ground {
+        match self {
+            Self::Sqlite => Ground::Folder(tempfile::tempdir().unwrap()),
+            Self::Postgres => Ground::Database(reinstate_test_postgres::database()),
+        }
+    }
+
+    fn plane(self) -> Plane {
+        let ground = self.ground();
+        let control = Store::open(&StoreSettings::new(ground.url())).unwrap().control;
+        Plane { control, ground }
+    }
+}
+
 /// A control plane of its own, gone with the guard.
 struct Plane {
+    // It goes first: its connections lead to the ground.
     control: ControlPlane,
-    _dir: tempfile::TempDir,
+    ground: Ground,
+}
+
+impl Plane {
+    /// The control plane of another process on the same data.
+    fn other_process(&self) -> ControlPlane {
+        Store::open(&StoreSettings::new(self.ground.url())).unwrap().control
+    }
 }
 
 impl std::ops::Deref for Plane {
@@ -32,13 +97,6 @@ impl std::ops::Deref for Plane {
     fn deref(&self) -> &ControlPlane {
         &self.control
     }
-}
-
-fn plane() -> Plane {
-    let dir = tempfile::tempdir().unwrap();
-    let url = DatabaseUrl::Sqlite { dir: dir.path().to_owned() };
-    let control = Store::open(&StoreSettings::new(url)).unwrap().control;
-    Plane { control, _dir: dir }
 }
 
 fn tenant(name: &str) -> TenantId {

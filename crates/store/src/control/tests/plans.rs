@@ -53,7 +53,7 @@ fn assert_uses(lines: &[String], index: &str) {
 #[test]
 fn frequent_queries_use_their_indexes() {
     set_default_instrumentation(listen).unwrap();
-    let plane = plane();
+    let plane = Backend::Sqlite.plane();
     let acme = tenant("acme");
     let caller = Caller::new(AccessLevel::Root, "ann");
     let list = |model: &str, pairs: &[(&str, &str)]| {

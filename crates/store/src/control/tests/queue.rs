@@ -1,8 +1,26 @@
 use super::*;
 
-#[test]
-fn runs_of_one_tenant_are_handed_out_one_at_a_time_in_the_order_of_the_queue() {
-    let plane = plane();
+on_both! {
+    runs_of_one_tenant_are_handed_out_one_at_a_time_in_the_order_of_the_queue,
+    runs_of_different_tenants_are_handed_out_side_by_side,
+    a_run_that_waits_holds_back_younger_runs_of_its_tenant_only,
+    a_run_put_back_does_not_count_as_an_attempt,
+    a_run_whose_lease_ended_is_handed_out_again_until_its_attempts_are_used_up,
+    a_renewed_lease_holds_and_one_of_a_dead_process_ends_at_once,
+    a_worker_that_lost_its_run_can_change_nothing,
+    a_late_worker_cannot_change_an_ended_run,
+    a_cancelled_run_keeps_its_tenants_place_until_its_worker_lets_go,
+    a_cancelled_run_whose_lease_ended_does_not_take_its_place_back,
+    a_queued_run_is_cancelled_without_a_worker,
+    cancel_and_commit_exclude_each_other,
+    leave_to_commit_outlives_the_worker_until_somebody_looked,
+    progress_never_falls_and_a_hundred_is_for_completed_runs,
+    the_figures_of_the_queue_count_what_waits_and_what_runs,
+    readers_that_take_every_connection_stop_no_worker,
+}
+
+fn runs_of_one_tenant_are_handed_out_one_at_a_time_in_the_order_of_the_queue(backend: Backend) {
+    let plane = backend.plane();
     for (at, run_id) in ["run-c", "run-a", "run-b"].into_iter().enumerate() {
         plane.queue("acme", run_id, at as i64);
     }
@@ -15,18 +33,16 @@ fn runs_of_one_tenant_are_handed_out_one_at_a_time_in_the_order_of_the_queue() {
     assert_eq!(plane.claim(MINUTE), None);
 }
 
-#[test]
-fn runs_of_different_tenants_are_handed_out_side_by_side() {
-    let plane = plane();
+fn runs_of_different_tenants_are_handed_out_side_by_side(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     plane.queue("globex", "run-b", 2);
     assert_eq!(plane.claim(MINUTE).unwrap().id, "run-a");
     assert_eq!(plane.claim(MINUTE).unwrap().id, "run-b");
 }
 
-#[test]
-fn a_run_that_waits_holds_back_younger_runs_of_its_tenant_only() {
-    let plane = plane();
+fn a_run_that_waits_holds_back_younger_runs_of_its_tenant_only(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     plane.queue("acme", "run-b", 2);
     plane.queue("globex", "run-c", 3);
@@ -38,9 +54,8 @@ fn a_run_that_waits_holds_back_younger_runs_of_its_tenant_only() {
     assert_eq!(plane.claim(MINUTE).unwrap().id, "run-a");
 }
 
-#[test]
-fn a_run_put_back_does_not_count_as_an_attempt() {
-    let plane = plane();
+fn a_run_put_back_does_not_count_as_an_attempt(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     for fence in 1..=5 {
         let run = plane.claim(10).unwrap();
@@ -51,9 +66,8 @@ fn a_run_put_back_does_not_count_as_an_attempt() {
     }
 }
 
-#[test]
-fn a_run_whose_lease_ended_is_handed_out_again_until_its_attempts_are_used_up() {
-    let plane = plane();
+fn a_run_whose_lease_ended_is_handed_out_again_until_its_attempts_are_used_up(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     let mut now = 10;
     for attempt in 1..=3 {
@@ -66,9 +80,8 @@ fn a_run_whose_lease_ended_is_handed_out_again_until_its_attempts_are_used_up() 
     assert_eq!((claimed.run.attempt, claimed.run.fence, claimed.exhausted), (3, 4, true));
 }
 
-#[test]
-fn a_renewed_lease_holds_and_one_of_a_dead_process_ends_at_once() {
-    let plane = plane();
+fn a_renewed_lease_holds_and_one_of_a_dead_process_ends_at_once(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     let run = plane.claim(0).unwrap();
     assert_eq!(plane.run_renew(&run.id, run.fence, MINUTE, 15_000).unwrap(), RunState::Held);
@@ -77,9 +90,8 @@ fn a_renewed_lease_holds_and_one_of_a_dead_process_ends_at_once() {
     assert_eq!(plane.claim(MINUTE + 1).unwrap().fence, 2);
 }
 
-#[test]
-fn a_worker_that_lost_its_run_can_change_nothing() {
-    let plane = plane();
+fn a_worker_that_lost_its_run_can_change_nothing(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     let stale = plane.claim(0).unwrap();
     let holder = plane.claim(MINUTE).unwrap();
@@ -100,10 +112,9 @@ fn a_worker_that_lost_its_run_can_change_nothing() {
     assert!(plane.run_commit_begin(&holder.id, holder.fence, MINUTE).unwrap());
 }
 
-#[test]
-fn a_late_worker_cannot_change_an_ended_run() {
+fn a_late_worker_cannot_change_an_ended_run(backend: Backend) {
     for status in [RunStatus::Completed, RunStatus::Failed] {
-        let plane = plane();
+        let plane = backend.plane();
         plane.queue("acme", "run-a", 1);
         let run = plane.claim(0).unwrap();
         assert!(plane.finish(&run, status, MINUTE));
@@ -117,9 +128,8 @@ fn a_late_worker_cannot_change_an_ended_run() {
     }
 }
 
-#[test]
-fn a_cancelled_run_keeps_its_tenants_place_until_its_worker_lets_go() {
-    let plane = plane();
+fn a_cancelled_run_keeps_its_tenants_place_until_its_worker_lets_go(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     plane.queue("acme", "run-b", 2);
     let run = plane.claim(0).unwrap();
@@ -137,9 +147,8 @@ fn a_cancelled_run_keeps_its_tenants_place_until_its_worker_lets_go() {
     assert_eq!(plane.claim(40).unwrap().id, "run-b");
 }
 
-#[test]
-fn a_cancelled_run_whose_lease_ended_does_not_take_its_place_back() {
-    let plane = plane();
+fn a_cancelled_run_whose_lease_ended_does_not_take_its_place_back(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     plane.queue("acme", "run-b", 2);
     let stalled = plane.claim(0).unwrap();
@@ -149,18 +158,16 @@ fn a_cancelled_run_whose_lease_ended_does_not_take_its_place_back() {
     assert!(plane.run("acme", "run-a").lease_expires_at <= Some(MINUTE));
 }
 
-#[test]
-fn a_queued_run_is_cancelled_without_a_worker() {
-    let plane = plane();
+fn a_queued_run_is_cancelled_without_a_worker(backend: Backend) {
+    let plane = backend.plane();
     let run = plane.queue("acme", "run-a", 1);
     plane.run_cancel(&tenant("acme"), &run.restore_id, "bob", 10).unwrap();
     assert_eq!(plane.status("acme", "run-a"), RunStatus::Cancelled);
     assert_eq!(plane.claim(MINUTE), None);
 }
 
-#[test]
-fn cancel_and_commit_exclude_each_other() {
-    let plane = plane();
+fn cancel_and_commit_exclude_each_other(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     plane.queue("globex", "run-b", 2);
     let (first, second) = (plane.claim(0).unwrap(), plane.claim(0).unwrap());
@@ -174,9 +181,8 @@ fn cancel_and_commit_exclude_each_other() {
     assert!(!plane.run_commit_begin(&second.id, second.fence, 3).unwrap());
 }
 
-#[test]
-fn leave_to_commit_outlives_the_worker_until_somebody_looked() {
-    let plane = plane();
+fn leave_to_commit_outlives_the_worker_until_somebody_looked(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     let first = plane.claim(0).unwrap();
     assert!(plane.run_commit_begin(&first.id, first.fence, 1).unwrap());
@@ -194,9 +200,8 @@ fn leave_to_commit_outlives_the_worker_until_somebody_looked() {
     assert!(matches!(cancel(), CancelOutcome::Cancelled { .. }));
 }
 
-#[test]
-fn progress_never_falls_and_a_hundred_is_for_completed_runs() {
-    let plane = plane();
+fn progress_never_falls_and_a_hundred_is_for_completed_runs(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     let acme = tenant("acme");
     let run = plane.claim(0).unwrap();
@@ -209,9 +214,8 @@ fn progress_never_falls_and_a_hundred_is_for_completed_runs() {
     assert_eq!((ended.progress, ended.duration_ms, ended.completed_at), (100, Some(2_500), Some(2_500_000)));
 }
 
-#[test]
-fn the_figures_of_the_queue_count_what_waits_and_what_runs() {
-    let plane = plane();
+fn the_figures_of_the_queue_count_what_waits_and_what_runs(backend: Backend) {
+    let plane = backend.plane();
     assert_eq!(plane.queue_state().unwrap(), QueueState::default());
     plane.queue("acme", "run-a", 1);
     plane.queue("acme", "run-b", 2);
@@ -233,9 +237,8 @@ fn log_row(id: &str, at: i64) -> LogRow {
     }
 }
 
-#[test]
-fn readers_that_take_every_connection_stop_no_worker() {
-    let plane = plane();
+fn readers_that_take_every_connection_stop_no_worker(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     let all: Vec<_> = (0..StoreSettings::new("sqlite://x".parse().unwrap()).control_pool_size)
         .map(|_| plane.connections.reader().unwrap())

@@ -1,4 +1,4 @@
-//! Several processes on one file, each with several workers.
+//! Several processes on one database, each with several workers.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,12 +9,13 @@ const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 const RUNS_PER_TENANT: usize = 6;
 const WORKERS_PER_PROCESS: usize = 3;
 
-#[test]
-fn racing_workers_take_each_run_once_and_in_the_order_of_its_tenant() {
-    let dir = tempfile::tempdir().unwrap();
-    let url = DatabaseUrl::Sqlite { dir: dir.path().to_owned() };
-    let processes = [(); 2].map(|()| Store::open(&StoreSettings::new(url.clone())).unwrap().control);
-    let plane = Plane { control: processes[0].clone(), _dir: dir };
+on_both! {
+    racing_workers_take_each_run_once_and_in_the_order_of_its_tenant,
+}
+
+fn racing_workers_take_each_run_once_and_in_the_order_of_its_tenant(backend: Backend) {
+    let plane = backend.plane();
+    let processes = [plane.control.clone(), plane.other_process()];
     let mut expected: HashMap<_, Vec<_>> = HashMap::new();
     for number in 0..RUNS_PER_TENANT {
         for name in TENANTS {

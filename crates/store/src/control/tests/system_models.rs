@@ -5,6 +5,17 @@ use serde_json::Value as Json;
 
 use super::*;
 
+on_both! {
+    a_run_shows_its_state_and_nothing_of_the_inside,
+    a_configuration_shows_its_lists_as_arrays,
+    logs_are_listed_in_the_order_in_which_they_were_written,
+    records_of_another_tenant_are_not_there,
+    trashed_configurations_are_listed_only_where_asked_for,
+    columns_of_the_store_can_neither_be_filtered_nor_selected,
+    a_look_at_a_run_waits_for_the_end_of_its_commit,
+    a_look_at_a_run_whose_commit_does_not_end_is_answered_all_the_same,
+}
+
 fn reader() -> Caller {
     Caller::new(AccessLevel::Read, "rob")
 }
@@ -28,9 +39,8 @@ fn keys(record: &Json) -> Vec<&str> {
     keys
 }
 
-#[test]
-fn a_run_shows_its_state_and_nothing_of_the_inside() {
-    let plane = plane();
+fn a_run_shows_its_state_and_nothing_of_the_inside(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1_000_000);
     let run = plane.claim(2_000_000).unwrap();
     assert!(plane.finish(&run, RunStatus::Failed, 4_500_000));
@@ -77,9 +87,8 @@ fn a_run_shows_its_state_and_nothing_of_the_inside() {
     assert_eq!(shown["started_at"], "1970-01-01T00:00:02.000Z");
 }
 
-#[test]
-fn a_configuration_shows_its_lists_as_arrays() {
-    let plane = plane();
+fn a_configuration_shows_its_lists_as_arrays(backend: Backend) {
+    let plane = backend.plane();
     plane.restores_create(&tenant("acme"), &[restore("restore-1")], 1).unwrap();
     let shown = get(&plane, "restores", "restore-1");
     assert_eq!(shown["include"], json!(["describe", "data"]));
@@ -87,9 +96,8 @@ fn a_configuration_shows_its_lists_as_arrays() {
     assert_eq!((&shown["enabled"], &shown["description"]), (&json!(true), &Json::Null));
 }
 
-#[test]
-fn logs_are_listed_in_the_order_in_which_they_were_written() {
-    let plane = plane();
+fn logs_are_listed_in_the_order_in_which_they_were_written(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     let run = plane.claim(2).unwrap();
     let rows: Vec<_> = (0..1_234).map(row).collect();
@@ -106,9 +114,8 @@ fn logs_are_listed_in_the_order_in_which_they_were_written() {
     assert_eq!(warnings[1]["detail"], json!({"number": 10}));
 }
 
-#[test]
-fn records_of_another_tenant_are_not_there() {
-    let plane = plane();
+fn records_of_another_tenant_are_not_there(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     for model in SYSTEM_MODELS {
         assert_eq!(list(&plane, "globex", model, &[]), Vec::<Json>::new(), "{model}");
@@ -117,9 +124,8 @@ fn records_of_another_tenant_are_not_there() {
     assert!(matches!(other, Err(StoreError::NotFound { .. })));
 }
 
-#[test]
-fn trashed_configurations_are_listed_only_where_asked_for() {
-    let plane = plane();
+fn trashed_configurations_are_listed_only_where_asked_for(backend: Backend) {
+    let plane = backend.plane();
     let acme = tenant("acme");
     plane.restores_create(&acme, &[restore("restore-1"), restore("restore-2")], 1).unwrap();
     plane.restores_delete(&acme, &["restore-1"], false, 2).unwrap();
@@ -127,9 +133,8 @@ fn trashed_configurations_are_listed_only_where_asked_for() {
     assert_eq!(list(&plane, "acme", "restores", &[("trashed", "include")]).len(), 2);
 }
 
-#[test]
-fn columns_of_the_store_can_neither_be_filtered_nor_selected() {
-    let plane = plane();
+fn columns_of_the_store_can_neither_be_filtered_nor_selected(backend: Backend) {
+    let plane = backend.plane();
     for pair in [("filter[where][tenant]", "acme"), ("filter[select]", "caller")] {
         let pairs = [(pair.0.to_owned(), pair.1.to_owned())];
         let refused = plane.system_list(&tenant("acme"), &reader(), "restore_runs", |layout| {
@@ -153,9 +158,8 @@ fn row(number: usize) -> LogRow {
     }
 }
 
-#[test]
-fn a_look_at_a_run_waits_for_the_end_of_its_commit() {
-    let plane = plane();
+fn a_look_at_a_run_waits_for_the_end_of_its_commit(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     let run = plane.claim(MINUTE).unwrap();
     assert!(plane.run_commit_begin(&run.id, run.fence, MINUTE).unwrap());
@@ -167,9 +171,8 @@ fn a_look_at_a_run_waits_for_the_end_of_its_commit() {
     assert_eq!(seen["status"], "completed");
 }
 
-#[test]
-fn a_look_at_a_run_whose_commit_does_not_end_is_answered_all_the_same() {
-    let plane = plane();
+fn a_look_at_a_run_whose_commit_does_not_end_is_answered_all_the_same(backend: Backend) {
+    let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
     let run = plane.claim(MINUTE).unwrap();
     assert!(plane.run_commit_begin(&run.id, run.fence, MINUTE).unwrap());
