@@ -1,7 +1,8 @@
 //! The handle to everything that goes on behind the API.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::objects::Objects;
 use crate::settings::JobSettings;
 use crate::signal::Signal;
 use crate::statistics::{JobStats, Statistics};
-use crate::{janitor, worker};
+use crate::{janitor, messenger, worker};
 
 /// Workers, uploads and the use cases of restores. Cheap to clone; when the last clone is dropped, the workers
 /// roll their runs back, put them into the queue again and end.
@@ -37,34 +38,48 @@ pub(crate) struct Inner {
     /// The runs that workers of this process have, by id.
     running: Mutex<HashMap<String, Cancellation>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// The folders of the databases and of the uploads.
-    _locks: [DataLock; 2],
+    /// The folders of the databases and of the uploads, where this process has them for itself.
+    _locks: Option<[DataLock; 2]>,
+    /// Whether the database tells of runs that others queued.
+    hears_of_runs: AtomicBool,
+    /// What the clock of the database is ahead of ours, in microseconds; see [`Inner::lease_now`].
+    clock_ahead: AtomicI64,
 }
 
 /// Stops the threads when nobody holds a [`Jobs`] any more.
 struct Owner(Arc<Inner>);
 
 impl Jobs {
-    /// Takes the folder of uploads for this process, tidies up what an earlier one left behind (its runs are
-    /// taken up again at once) and starts the workers. `data` is the lock on the store's folder, to be taken
-    /// before the store is opened; it is let go of when the last worker ended.
+    /// Starts the workers.
+    ///
+    /// Where the database is this process's alone, `data` is the lock on its folder, to be taken before the store
+    /// is opened; it is let go of when the last worker ended. The folder of uploads is then taken as well, and what
+    /// an earlier process left behind is tidied up: its runs are taken up again at once. Without `data` other
+    /// processes may work on the same database and the same uploads: their runs and files are left alone as long as
+    /// they give signs of life.
     ///
     /// # Errors
     /// [`JobsError::StorageDirBusy`] where another process works with the folder; [`JobsError::Store`] and
     /// [`JobsError::Storage`] where database or storage fail.
     pub fn start(
-        data: DataLock,
+        data: Option<DataLock>,
         store: Store,
         objects: Objects,
         settings: JobSettings,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
     ) -> Result<Self, JobsError> {
-        let locks = [data, objects.lock()?];
-        let expired = store.control.leases_expire(clock.now_micros())?;
-        let kept: HashSet<String> = store.control.upload_keys()?.into_iter().collect();
-        let orphans = objects.remove_orphans(|key| kept.contains(key))?;
-        tracing::info!(workers = settings.workers, expired, orphans, "starting to work on runs");
+        let locks = match data {
+            None => None,
+            Some(data) => {
+                let locks = [data, objects.lock()?];
+                let expired = store.control.leases_expire(clock.now_micros())?;
+                let orphans = janitor::remove_orphans(&store, &objects, Duration::ZERO)?;
+                tracing::info!(expired, orphans, "tidied up after an earlier process");
+                Some(locks)
+            }
+        };
+        tracing::info!(workers = settings.workers, alone = locks.is_some(), "starting to work on runs");
         let inner = Arc::new(Inner {
             store,
             objects,
@@ -76,7 +91,10 @@ impl Jobs {
             running: Mutex::default(),
             threads: Mutex::default(),
             _locks: locks,
+            hears_of_runs: AtomicBool::default(),
+            clock_ahead: AtomicI64::default(),
         });
+        inner.follow_clock();
         let jobs = Self { _owner: Arc::new(Owner(Arc::clone(&inner))), inner };
         jobs.start_threads()?;
         Ok(jobs)
@@ -89,6 +107,7 @@ impl Jobs {
             threads.push(handle.map_err(failed)?);
         }
         threads.push(janitor::start(&self.inner).map_err(failed)?);
+        threads.push(messenger::start(&self.inner).map_err(failed)?);
         Ok(())
     }
 
@@ -157,6 +176,43 @@ impl Inner {
             cancellation.stop(Stop::Shutdown);
         }
         Running { inner: self, run_id: run_id.to_owned(), cancellation }
+    }
+
+    /// Whether other processes may work on the same database.
+    pub(crate) fn is_shared(&self) -> bool {
+        self._locks.is_none()
+    }
+
+    /// Whether the database tells of runs that others queued.
+    pub(crate) fn hears_of_runs(&self) -> bool {
+        self.hears_of_runs.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the database tells of runs.
+    pub(crate) fn note_listening(&self, listens: bool) {
+        self.hears_of_runs.store(listens, Ordering::Relaxed);
+    }
+
+    /// Now, in microseconds, by the clock that all processes on the database have in common: leases are compared
+    /// with what others wrote.
+    pub(crate) fn lease_now(&self) -> i64 {
+        self.clock.now_micros().saturating_add(self.clock_ahead.load(Ordering::Relaxed))
+    }
+
+    /// Looks how far the clock of the database is ahead of ours. Where it cannot be asked, the last answer holds.
+    pub(crate) fn follow_clock(&self) {
+        if !self.is_shared() {
+            return;
+        }
+        let before = self.clock.now_micros();
+        match self.store.control.clock_micros() {
+            Ok(theirs) => {
+                let after = self.clock.now_micros();
+                let middle = before + (after - before) / 2;
+                self.clock_ahead.store(theirs - middle, Ordering::Relaxed);
+            }
+            Err(error) => tracing::debug!(%error, "the database's clock could not be read"),
+        }
     }
 
     fn shutdown(&self, grace: Duration) {

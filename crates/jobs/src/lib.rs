@@ -12,6 +12,7 @@ mod ids;
 mod janitor;
 mod jobs;
 mod latch;
+mod messenger;
 mod objects;
 mod outcome;
 mod patience;

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
@@ -99,17 +100,21 @@ impl Objects {
     }
 
     /// Removes every file of the uploads that `is_kept` does not know by its key, unfinished ones included, and
-    /// says how many. Only while nobody uploads. Blocks.
+    /// that nobody wrote to for at least `age`; says how many. Younger ones may be uploads under way. Blocks.
     ///
     /// # Errors
     /// [`JobsError::Storage`] where a folder cannot be read or a file not be removed.
-    pub fn remove_orphans(&self, is_kept: impl Fn(&str) -> bool) -> Result<usize, JobsError> {
+    pub fn remove_orphans(
+        &self,
+        age: Duration,
+        is_kept: impl Fn(&str) -> bool,
+    ) -> Result<usize, JobsError> {
         let mut removed = 0;
         for tenant in children(&self.root.join(UPLOADS))? {
             for file in children(&tenant)? {
                 let key = file.strip_prefix(&self.root).ok().and_then(FilePath::to_str);
                 // What is no file was not put here by us.
-                if file.is_file() && !key.is_some_and(&is_kept) {
+                if file.is_file() && is_older(&file, age) && !key.is_some_and(&is_kept) {
                     remove(&file)?;
                     removed += 1;
                 }
@@ -142,6 +147,12 @@ fn remove(file: &FilePath) -> Result<(), JobsError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether nobody wrote to a file for a time. One that is gone, or of the future, is not old.
+fn is_older(file: &FilePath, age: Duration) -> bool {
+    let written = std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
+    age.is_zero() || written.and_then(|written| written.elapsed().ok()).is_some_and(|old| old >= age)
 }
 
 /// What lies in a folder; nothing where there is no such folder.

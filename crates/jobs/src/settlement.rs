@@ -131,7 +131,7 @@ fn postpone(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, message: &s
     }
     let wait = (BACKOFF_FIRST_MICROS << postponed.min(BACKOFF_DOUBLINGS_MAX)).min(BACKOFF_MAX_MICROS);
     log(recorder, LogLevel::Warn, format!("Put back into the queue: {message}"));
-    let not_before = inner.clock.now_micros().saturating_add(wait);
+    let not_before = inner.lease_now().saturating_add(wait);
     requeue(inner, run, recorder, Requeue { not_before, nothing_applied });
 }
 

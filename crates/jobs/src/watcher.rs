@@ -41,7 +41,7 @@ pub(crate) fn watch(inner: &Inner, run: &RunRecord, cancellation: &Cancellation,
 fn ask(inner: &Inner, run: &RunRecord, renew: bool) -> Result<RunState, StoreError> {
     let control = &inner.store.control;
     if renew {
-        control.run_renew(&run.id, run.fence, inner.clock.now_micros(), inner.settings.lease_ms)
+        control.run_renew(&run.id, run.fence, inner.lease_now(), inner.settings.lease_ms)
     } else {
         control.run_state(&run.id, run.fence)
     }

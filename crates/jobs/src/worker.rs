@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
 
 use reinstate_store::control::ClaimRules;
 
 use crate::execution;
 use crate::ids::prefixed;
 use crate::jobs::Inner;
+use crate::messenger;
 
 /// Starts the workers.
 pub(crate) fn start(inner: &Arc<Inner>) -> impl Iterator<Item = std::io::Result<JoinHandle<()>>> {
@@ -22,18 +22,17 @@ pub(crate) fn start(inner: &Arc<Inner>) -> impl Iterator<Item = std::io::Result<
 
 fn work(inner: &Inner, name: &str) {
     let rules = ClaimRules { lease_ms: inner.settings.lease_ms, attempts_max: inner.settings.attempts_max };
-    let poll = Duration::from_millis(inner.settings.poll_ms);
     loop {
         let seen = inner.signal.wakes();
         if inner.signal.is_stopping() {
             return;
         }
-        match inner.store.control.run_claim(name, inner.clock.now_micros(), rules) {
+        match inner.store.control.run_claim(name, inner.lease_now(), rules) {
             Ok(Some(claimed)) => execution::execute(inner, &claimed),
-            Ok(None) => inner.signal.wait(seen, poll),
+            Ok(None) => inner.signal.wait(seen, messenger::poll(inner)),
             Err(error) => {
                 tracing::warn!(%error, "could not look for runs; trying again");
-                inner.signal.wait(seen, poll);
+                inner.signal.wait(seen, messenger::poll(inner));
             }
         }
     }
