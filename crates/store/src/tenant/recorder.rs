@@ -118,12 +118,15 @@ impl<'a> Recorder<'a> {
         if self.only_existing {
             self.require_editable(connection, &batch)?;
         }
-        self.guard_batch(connection, &batch)?;
+        let known = self.guard_batch(connection, &batch)?;
         if self.faults.is_empty() {
             let outcome = self
                 .writer
                 .write(connection, &batch, self.conflict)
                 .map_err(|error| StoreError::from_diesel("writing records", error))?;
+            if known.is_some_and(|known| outcome.updated > known) {
+                return Err(met_another());
+            }
             self.require_all_written(&batch, &outcome)?;
         }
         self.ids.extend(rows(&batch).map(|row| batch.id(row).to_owned()));
@@ -138,15 +141,16 @@ impl<'a> Recorder<'a> {
         })
     }
 
-    fn guard_batch(&mut self, connection: &mut Database, batch: &Batch) -> Result<(), StoreError> {
+    /// Measures the batch against the records that are there, where any rule needs that; answers how many are.
+    fn guard_batch(&mut self, connection: &mut Database, batch: &Batch) -> Result<Option<u64>, StoreError> {
         let lacking = batch.groups().iter().any(|group| group.lacks.is_some());
         if !lacking && self.guard.columns().is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let existing = records_find(connection, batch, self.guard.columns(), Purpose::Change)
             .map_err(|error| StoreError::from_diesel("reading records", error))?;
         self.faults.extend(self.guard.faults(batch, &existing).into_iter().map(|(_, fault)| fault));
-        Ok(())
+        Ok(Some(existing.len() as u64))
     }
 
     fn require_all_written(&self, batch: &Batch, outcome: &WriteOutcome) -> Result<(), StoreError> {
@@ -166,6 +170,14 @@ impl<'a> Recorder<'a> {
             return Err(StoreError::Conflict { message });
         }
         Ok(())
+    }
+}
+
+/// Another request made a record between our look and our write: no rule was applied to it. Said in the words that
+/// have the transaction done again (see [`crate::database::failure`]).
+fn met_another() -> StoreError {
+    StoreError::Unavailable {
+        message: "could not serialize access: another request made the record meanwhile".to_owned(),
     }
 }
 

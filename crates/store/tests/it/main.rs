@@ -6,5 +6,7 @@ mod data_api;
 mod describe_api;
 mod filters;
 mod fixtures;
+mod postgres;
+mod races;
 mod sqlite;
 mod tenants;

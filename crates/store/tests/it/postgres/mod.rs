@@ -1,0 +1,6 @@
+//! What is so on PostgreSQL only.
+
+mod faults;
+mod names;
+mod proxy;
+mod swaps;
