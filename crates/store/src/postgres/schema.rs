@@ -49,11 +49,6 @@ impl Schema {
         Self { name }
     }
 
-    /// The name, not quoted.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The number of the advisory lock that the one run holds which works in the tenant.
     pub(crate) fn run_lock(&self) -> i64 {
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("run in {}", self.name).as_bytes());
@@ -168,14 +163,10 @@ mod tests {
     #[test]
     fn every_tenant_has_a_schema_whose_name_fits() {
         let tenant = |text: &str| TenantId::new(text).unwrap();
-        assert_eq!(Schema::of(&tenant("acme-1")).name(), "t_acme-1");
+        assert_eq!(Schema::of(&tenant("acme-1")).name, "t_acme-1");
         let (a, b) = ("a".repeat(62), "a".repeat(63));
         let (a, b) = (Schema::of(&tenant(&a)), Schema::of(&tenant(&b)));
         assert_ne!(a, b);
-        assert!(
-            a.name().starts_with("h_")
-                && a.name().len() == NAME_BYTES_MAX
-                && b.name().len() == NAME_BYTES_MAX
-        );
+        assert!(a.name.starts_with("h_") && a.name.len() == NAME_BYTES_MAX && b.name.len() == NAME_BYTES_MAX);
     }
 }

@@ -1,4 +1,7 @@
 //! Records read by their ids, in the form in which the rules of writing want them.
+//!
+//! Whoever reads them so decides a write by them, so nobody else may change them before the transaction ends.
+//! SQLite has one writer at a time anyway; PostgreSQL is asked to lock them.
 
 use std::collections::HashMap;
 
@@ -10,24 +13,13 @@ use reinstate_engine::Existing;
 use crate::database::Database;
 use crate::statement::Statement;
 
-/// What is done with records that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Nothing.
-    Look,
-    /// They are changed, or a write is decided by them: nobody else may change them before the transaction ends.
-    /// SQLite has one writer at a time anyway.
-    Change,
-}
-
 /// Reads columns of the existing records that a batch's rows name by id.
 pub(super) fn records_find(
     connection: &mut Database,
     batch: &Batch,
     columns: &[usize],
-    purpose: Purpose,
 ) -> QueryResult<Existing> {
-    records_find_at(connection, batch, columns, purpose, Stage::Live)
+    records_find_at(connection, batch, columns, Stage::Live)
 }
 
 /// [`records_find`] in the model's table at a stage.
@@ -35,12 +27,11 @@ pub(super) fn records_find_at(
     connection: &mut Database,
     batch: &Batch,
     columns: &[usize],
-    purpose: Purpose,
     stage: Stage,
 ) -> QueryResult<Existing> {
     let rows = rows_by_id(batch);
     let table = ddl::table_name_at(connection.dialect(), &batch.layout().model().name, stage);
-    let found = cells_in(connection, &table, batch.layout(), rows.keys().copied(), columns, purpose)?;
+    let found = cells_in(connection, &table, batch.layout(), rows.keys().copied(), columns)?;
     Ok(found.into_iter().filter_map(|(id, cells)| Some((*rows.get(id.as_str())?, cells))).collect())
 }
 
@@ -50,10 +41,9 @@ pub(super) fn cells_by_id<'a>(
     layout: &Layout,
     ids: impl Iterator<Item = &'a str>,
     columns: &[usize],
-    purpose: Purpose,
 ) -> QueryResult<HashMap<String, Vec<CellValue>>> {
     let table = ddl::table_name(connection.dialect(), &layout.model().name);
-    cells_in(connection, &table, layout, ids, columns, purpose)
+    cells_in(connection, &table, layout, ids, columns)
 }
 
 fn cells_in<'a>(
@@ -62,7 +52,6 @@ fn cells_in<'a>(
     layout: &Layout,
     ids: impl Iterator<Item = &'a str>,
     columns: &[usize],
-    purpose: Purpose,
 ) -> QueryResult<HashMap<String, Vec<CellValue>>> {
     let dialect = connection.dialect();
     let mut statement = Statement::new("SELECT \"id\"");
@@ -71,7 +60,7 @@ fn cells_in<'a>(
     }
     statement.sql(" FROM ").sql(table);
     push_ids(dialect, ids, &mut statement);
-    if (dialect, purpose) == (Dialect::Postgres, Purpose::Change) {
+    if (dialect) == (Dialect::Postgres) {
         // In the order of ids, so that two writers of the same records wait for each other and never in a circle.
         statement.sql(" ORDER BY \"id\" FOR UPDATE");
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::access::require_record;
-use super::by_id::{Purpose, records_find};
+use super::by_id::records_find;
 use super::writer::Writer;
 use crate::database::Database;
 use crate::error::StoreError;
@@ -134,7 +134,7 @@ impl<'a> Recorder<'a> {
     }
 
     fn require_editable(&self, connection: &mut Database, batch: &Batch) -> Result<(), StoreError> {
-        let existing = records_find(connection, batch, &ACCESS_COLUMNS, Purpose::Change)
+        let existing = records_find(connection, batch, &ACCESS_COLUMNS)
             .map_err(|error| StoreError::from_diesel("reading records", error))?;
         rows(batch).try_for_each(|row| {
             require_record(self.caller, batch.id(row), existing.get(&row), AccessLevel::Edit)
@@ -147,7 +147,7 @@ impl<'a> Recorder<'a> {
         if !lacking && self.guard.columns().is_empty() {
             return Ok(None);
         }
-        let existing = records_find(connection, batch, self.guard.columns(), Purpose::Change)
+        let existing = records_find(connection, batch, self.guard.columns())
             .map_err(|error| StoreError::from_diesel("reading records", error))?;
         self.faults.extend(self.guard.faults(batch, &existing).into_iter().map(|(_, fault)| fault));
         Ok(Some(existing.len() as u64))

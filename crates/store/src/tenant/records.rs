@@ -12,7 +12,7 @@ use reinstate_engine::{Conflict, IdSource};
 
 use super::Tenant;
 use super::access::{require, require_record};
-use super::by_id::{Purpose, cells_by_id, push_ids};
+use super::by_id::{cells_by_id, push_ids};
 use super::recorder::{Recorder, with_id};
 use crate::database::Database;
 use crate::error::StoreError;
@@ -171,8 +171,7 @@ fn require_full(
 ) -> Result<(), StoreError> {
     let failed = |error| StoreError::from_diesel("reading records", error);
     let named = ids.iter().map(String::as_str);
-    let existing =
-        cells_by_id(connection, layout, named, &ACCESS_COLUMNS, Purpose::Change).map_err(failed)?;
+    let existing = cells_by_id(connection, layout, named, &ACCESS_COLUMNS).map_err(failed)?;
     ids.iter().try_for_each(|id| require_record(caller, id, existing.get(id.as_str()), AccessLevel::Full))
 }
 

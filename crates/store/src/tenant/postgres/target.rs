@@ -12,7 +12,7 @@ use reinstate_describe::ddl::{Dialect, table_name_at};
 use reinstate_describe::{Batch, Catalog, Field, Model, Name};
 use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
 
-use super::super::by_id::{Purpose, records_find_at};
+use super::super::by_id::records_find_at;
 use super::super::target_error::{failed, from_store};
 use super::super::{RunToken, catalog, marks, tables};
 use super::canceller::Canceller;
@@ -207,7 +207,7 @@ impl Target for PostgresTarget {
         let model = &batch.layout().model().name;
         self.settle(model)?;
         let stage = self.writer.stage_of(model);
-        let found = records_find_at(&mut self.connection, batch, columns, Purpose::Change, stage);
+        let found = records_find_at(&mut self.connection, batch, columns, stage);
         self.told(found.map_err(|error| failed("reading records", error)))
     }
 

@@ -10,7 +10,7 @@ use reinstate_describe::ddl::{Dialect, table_name};
 use reinstate_describe::{Batch, Catalog, Field, Model, Name};
 use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
 
-use super::super::by_id::{Purpose, records_find};
+use super::super::by_id::records_find;
 use super::super::target_error::{failed, from_store};
 use super::super::{RunToken, catalog, marks, tables};
 use super::writer::Writer;
@@ -115,8 +115,7 @@ impl Target for SqliteTarget {
     }
 
     fn records_find(&mut self, batch: &Batch, columns: &[usize]) -> Result<Existing, TargetError> {
-        records_find(&mut self.connection, batch, columns, Purpose::Change)
-            .map_err(|error| failed("reading records", error))
+        records_find(&mut self.connection, batch, columns).map_err(|error| failed("reading records", error))
     }
 
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {

@@ -59,7 +59,7 @@ fn tenant_is_opened_and_read_while_a_restore_holds_it() {
 
 #[test]
 fn writer_that_meets_a_restore_is_told_to_come_again() {
-    let scratch = Scratch::new(Backend::Sqlite);
+    let scratch = Scratch::with(Backend::Sqlite, |settings| settings.busy_timeout_ms = 200);
     let tenant = scratch.tenant();
     tenant.model_create(&items()).unwrap();
     let target = begin(&scratch, "run_1").unwrap();
