@@ -22,6 +22,9 @@ const DATABASE_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// grace time is.
 const ANSWERS_MIN: Duration = Duration::from_secs(5);
 
+/// Whoever follows a run looks at it this often at least: time to see its end before the server goes.
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(1);
+
 /// A server that answers.
 pub(crate) struct Server {
     address: SocketAddr,
@@ -94,7 +97,11 @@ impl Server {
     pub(crate) async fn stop(&self) {
         let answered_by = Instant::now() + self.grace;
         self.state.begin_stop();
+        let waits_since = Instant::now();
         self.jobs.shutdown(self.grace).await;
+        if waits_since.elapsed() > LOOK_EVERY_MAX {
+            tokio::time::sleep(LOOK_EVERY_MAX).await;
+        }
         let answered_by = answered_by.max(Instant::now() + ANSWERS_MIN);
         if tokio::time::timeout_at(answered_by, self.handle.stop(true)).await.is_err() {
             tracing::warn!("requests in flight are given up");

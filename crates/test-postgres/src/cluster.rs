@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use crate::database::run;
 use crate::instance::Instance;
 
 /// What a cluster is to be like.
@@ -79,6 +80,14 @@ impl Cluster {
             let child = started.unwrap_or_else(|(_, log)| panic!("PostgreSQL did not start: {log}"));
             self.supervisor = Some(child);
         }
+    }
+
+    /// Runs statements in its first database.
+    ///
+    /// # Panics
+    /// Where they fail.
+    pub fn execute(&self, sql: &str) {
+        run(&self.url(), sql);
     }
 
     /// Stops and starts it.

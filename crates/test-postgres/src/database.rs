@@ -100,7 +100,7 @@ impl Drop for TestDatabase {
     }
 }
 
-fn run(url: &str, sql: &str) {
+pub(crate) fn run(url: &str, sql: &str) {
     let mut connection =
         PgConnection::establish(url).unwrap_or_else(|error| panic!("PostgreSQL refuses tests: {error}"));
     connection.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));

@@ -1,6 +1,7 @@
 //! The built program: run to its end, or as a server on a free port that ends with the test.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
@@ -67,6 +68,14 @@ pub(crate) fn token(tenant: &str, access: &str) -> String {
     stdout(&output).trim().to_owned()
 }
 
+/// The command that serves on a free port, with its data in a folder.
+pub(crate) fn serve(data: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
+    command.arg(data).env("REINSTATE_JWT_SECRET", SECRET).env("REINSTATE_LOG", "warn");
+    command.envs(settings.iter().copied());
+    command
+}
+
 /// A running server. Killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -76,14 +85,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server with its data in a folder and waits until it listens.
     pub(crate) fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(&["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data)
-            .env("REINSTATE_JWT_SECRET", SECRET)
-            .env("REINSTATE_LOG", "warn")
-            .envs(settings.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::watch(serve(data, settings))
+    }
+
+    /// Waits until a server that a command starts listens.
+    pub(crate) fn watch(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (send, receive) = mpsc::channel();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         std::thread::spawn(move || {
@@ -112,6 +119,27 @@ impl Server {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Stops the process in its tracks, until it is woken.
+    pub(crate) fn freeze(&self) {
+        signal(self.child.id(), "STOP");
+    }
+
+    /// Lets a frozen process go on.
+    pub(crate) fn wake(&self) {
+        signal(self.child.id(), "CONT");
+    }
+
+    /// Status and body of an address that needs no token, over a connection of its own; none where nobody answers.
+    pub(crate) fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.url.trim_start_matches("http://")).ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
     /// Sends SIGTERM.

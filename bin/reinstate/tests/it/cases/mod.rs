@@ -1,0 +1,7 @@
+//! The program's behaviour, without a word about where the data lives.
+
+use super::BACKEND;
+
+mod crash;
+mod import;
+mod shutdown;
