@@ -74,6 +74,14 @@ pub(crate) enum ProgramError {
     /// The database, with what it said: whoever starts a server is to know.
     #[error("{}", with_causes(.0))]
     Store(#[from] StoreError),
+    /// The database server is not there.
+    #[error("the database did not come up within {waited_s} s: {message}")]
+    DatabaseAway {
+        /// How long it was waited for, in seconds.
+        waited_s: u64,
+        /// What the last try met.
+        message: String,
+    },
     /// Workers or stored uploads.
     #[error(transparent)]
     Jobs(#[from] JobsError),
@@ -123,6 +131,7 @@ impl ProgramError {
             Self::Output(_)
             | Self::Listen { .. }
             | Self::Store(_)
+            | Self::DatabaseAway { .. }
             | Self::Jobs(_)
             | Self::Mint(_)
             | Self::UploadInterrupted

@@ -124,10 +124,13 @@ async fn open_store(settings: &Settings) -> Result<(Store, DataLock), ProgramErr
         let opened = tokio::task::spawn_blocking(move || Store::open(&store)).await;
         match opened.map_err(std::io::Error::other)? {
             Ok(store) => return Ok((store, lock)),
-            Err(StoreError::Unavailable { message }) if Instant::now() < deadline => {
+            Err(StoreError::Unavailable { message }) => {
+                let (message, waited_s) = (message.trim_end().to_owned(), settings.database_wait.as_secs());
+                if Instant::now() >= deadline {
+                    return Err(ProgramError::DatabaseAway { waited_s, message });
+                }
                 if !is_waiting {
-                    let seconds = settings.database_wait.as_secs();
-                    tracing::warn!("waiting up to {seconds} s for the database: {}", message.trim_end());
+                    tracing::warn!("waiting up to {waited_s} s for the database: {message}");
                 }
                 is_waiting = true;
             }

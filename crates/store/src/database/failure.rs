@@ -61,7 +61,7 @@ pub(crate) fn is_refusal(message: &str) -> bool {
 }
 
 /// PostgreSQL's and libpq's words for addresses that are wrong, and for credentials and certificates that do not fit.
-const REFUSAL_WORDS: [&str; 18] = [
+const REFUSAL_WORDS: [&str; 19] = [
     "authentication failed",
     "no password supplied",
     "no pg_hba.conf entry",
@@ -69,6 +69,7 @@ const REFUSAL_WORDS: [&str; 18] = [
     "permission denied",
     "is not permitted to log in",
     "server does not support SSL",
+    "SSL error",
     "certificate verify failed",
     "root certificate file",
     "server certificate for",
