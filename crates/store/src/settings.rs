@@ -51,7 +51,9 @@ impl FromStr for DatabaseUrl {
 pub struct StoreSettings {
     /// Which database.
     pub url: DatabaseUrl,
-    /// Connections that read the control plane for the API at most; workers and writers have their own beside it.
+    /// Connections that read the control plane for the API at most. Beside them workers have two to look for runs
+    /// with; writers have one on SQLite, and as many again as readers on PostgreSQL, where one more listens for runs.
+    /// A process on PostgreSQL thus opens 2 × this + 3 at most, and as many as `tenant_pool_size` for the tenants.
     pub control_pool_size: u32,
     /// On SQLite, connections that read one tenant's data at most, beside one for its writers; on PostgreSQL,
     /// connections of all tenants together. A restore has one of its own.

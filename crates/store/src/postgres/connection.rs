@@ -36,6 +36,8 @@ struct About {
     version: i32,
     #[diesel(sql_type = diesel::sql_types::Text)]
     encoding: String,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    language: String,
 }
 
 /// Whether the server is there, lets us in, and is one that we can work with. Asks once, without waiting.
@@ -53,10 +55,18 @@ pub(crate) fn check(address: &PostgresAddress) -> Result<(), StoreError> {
         }
     })?;
     let question = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version, \
-        pg_catalog.current_setting('server_encoding') AS encoding";
+        pg_catalog.current_setting('server_encoding') AS encoding, \
+        pg_catalog.current_setting('lc_messages') AS language";
     let about: About = diesel::sql_query(question)
         .get_result(&mut connection)
         .map_err(|error| StoreError::from_diesel(DOING, error))?;
+    if !speaks_english(&about.language) {
+        tracing::warn!(
+            lc_messages = about.language,
+            "the server's messages are not in English: failures that pass by themselves may be taken for others; set \
+             lc_messages to 'C' for the database or the role"
+        );
+    }
     let problem = if about.version < SERVER_VERSION_MIN {
         format!("PostgreSQL {} is too old: 13 is the oldest that is supported", about.version / 10_000)
     } else if about.encoding != "UTF8" {
@@ -67,10 +77,29 @@ pub(crate) fn check(address: &PostgresAddress) -> Result<(), StoreError> {
     Err(StoreError::failed(DOING, problem))
 }
 
+/// Whether the server's words are those by which failures are told apart. An empty setting is the default of whoever
+/// started the server, which cannot be known from here.
+fn speaks_english(lc_messages: &str) -> bool {
+    ["", "C", "POSIX"].contains(&lc_messages)
+        || lc_messages.starts_with("C.")
+        || lc_messages.starts_with("en")
+}
+
 /// What a failure to connect says.
 pub(crate) fn told(error: &ConnectionError) -> String {
     match error {
         ConnectionError::BadConnection(message) => message.clone(),
         error => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_speaks_another_language_is_noticed() {
+        assert!(["", "C", "POSIX", "C.UTF-8", "en_US.UTF-8"].into_iter().all(speaks_english));
+        assert!(!["de_DE.UTF-8", "fr_FR", "ja_JP.UTF-8"].into_iter().any(speaks_english));
     }
 }

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use reinstate_describe::ddl::{Dialect, column_name};
 use reinstate_describe::record_json::write_record;
 use reinstate_describe::system::position;
-use reinstate_describe::{Caller, Column, Layout, ListQuery, Order, Trashed};
+use reinstate_describe::{Caller, Column, Layout, ListQuery, ModelStatus, Order, Trashed};
 
 use crate::database::Database;
 use crate::error::StoreError;
@@ -214,13 +214,29 @@ fn push_order(dialect: Dialect, layout: &Layout, order: &[Order], out: &mut Stat
         out.sql(if index == 0 { " ORDER BY " } else { ", " });
         push_sort_key(dialect, column, out);
         // The list language counts nulls as less than everything, as SQLite does by itself.
+        // Where there are none, asking for their place would only keep PostgreSQL from reading an index in order.
         out.sql(match (dialect, descending) {
+            _ if is_never_null(layout, column) => {
+                if descending {
+                    " DESC"
+                } else {
+                    ""
+                }
+            }
             (Dialect::Sqlite, false) => "",
             (Dialect::Sqlite, true) => " DESC",
             (Dialect::Postgres, false) => " NULLS FIRST",
             (Dialect::Postgres, true) => " DESC NULLS LAST",
         });
     }
+}
+
+/// Whether every record has a value in a column: its id, and in our own tables its instants as well.
+fn is_never_null(layout: &Layout, column: &Column) -> bool {
+    let is_ours = layout.model().status == ModelStatus::System;
+    let instants = ["created_at", "updated_at"];
+    column.field.is_none()
+        && (column.name.as_str() == "id" || is_ours && instants.contains(&column.name.as_str()))
 }
 
 fn record_text(columns: &[&Column], row: &DynamicRow) -> String {

@@ -4,6 +4,7 @@ mod configurations;
 mod laws;
 mod plans;
 mod queue;
+mod queue_watches;
 mod races;
 mod system_models;
 
