@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{CellValue, ValueFault, date, decimal, json, timestamp, uuid};
+use super::{CellValue, ValueFault, date, decimal, json, timestamp, uuid, written_bytes_max};
 use crate::batch::Value;
 use crate::field_type::{BaseType, ColumnType};
 use crate::record_json::write_value;
@@ -160,10 +160,6 @@ pub(crate) fn text_into(raw: &str, out: &mut String) -> Result<(), ValueFault> {
     Ok(())
 }
 
-/// Bytes that the written form of an array may have beyond four times its length in the request: numbers like
-/// `1e131071` stand for a hundred thousand digits each, and a short list of them must not fill the memory.
-const ARRAY_GROWTH_BYTES_MAX: usize = 1024 * 1024;
-
 /// Appends a JSON array with each element in the JSON form of its base type.
 fn array_into(column_type: ColumnType, raw: &str, out: &mut String) -> Result<(), ValueFault> {
     if raw == "[]" {
@@ -174,8 +170,7 @@ fn array_into(column_type: ColumnType, raw: &str, out: &mut String) -> Result<()
         return Err(ValueFault::mismatch(column_type, raw));
     }
     let mut fault = None;
-    let bytes_max = raw.len().saturating_mul(4).saturating_add(ARRAY_GROWTH_BYTES_MAX);
-    let elements = Elements { column_type, out, bytes_max, fault: &mut fault };
+    let elements = Elements { column_type, out, bytes_max: written_bytes_max(raw), fault: &mut fault };
     let mut deserializer = serde_json::Deserializer::from_str(raw);
     let outcome = elements.deserialize(&mut deserializer);
     match (fault, outcome) {
@@ -220,9 +215,7 @@ impl<'de> Visitor<'de> for Elements<'_> {
             is_first = false;
             scratch.clear();
             if self.out.len() - start > self.bytes_max {
-                let message =
-                    format!("has more than {} bytes when its numbers are written out", self.bytes_max);
-                self.fault.get_or_insert(ValueFault::new(message));
+                self.fault.get_or_insert(ValueFault::too_large_written(self.bytes_max));
             }
             if self.fault.is_some() {
                 continue;

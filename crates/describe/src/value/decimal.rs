@@ -39,15 +39,6 @@ pub fn canonical_into(text: &str, out: &mut String) -> Result<(), ValueFault> {
     number.push(out)
 }
 
-/// Checks a number against the limits without writing it out.
-///
-/// # Errors
-/// As [`canonical`].
-pub(super) fn check(text: &str) -> Result<(), ValueFault> {
-    let number = Number::split(text).ok_or_else(|| ValueFault::new("is no number"))?;
-    number.extent().map(drop)
-}
-
 /// The common case: a short whole number that is canonical already.
 fn is_canonical_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);

@@ -19,6 +19,11 @@ impl ValueFault {
         Self { message: message.into() }
     }
 
+    /// The value takes more than `bytes_max` where its numbers are written out.
+    pub(crate) fn too_large_written(bytes_max: usize) -> Self {
+        Self::new(format!("has more than {bytes_max} bytes when its numbers are written out"))
+    }
+
     /// The value `raw` (JSON text) is not of the type.
     pub(crate) fn mismatch(column_type: ColumnType, raw: &str) -> Self {
         Self::new(format!("{}; got {}", expectation(column_type), describe_raw(raw)))

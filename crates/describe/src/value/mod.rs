@@ -49,6 +49,16 @@ impl CellValue {
     }
 }
 
+/// Bytes that the written form of an array or a JSON value may have beyond four times its length in the request:
+/// numbers like `1e131071` stand for a hundred thousand digits each, and a short list of them must not fill the
+/// memory.
+const WRITTEN_GROWTH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Most bytes that `raw` may take when its numbers are written out.
+fn written_bytes_max(raw: &str) -> usize {
+    raw.len().saturating_mul(4).saturating_add(WRITTEN_GROWTH_BYTES_MAX)
+}
+
 /// Reads the text of one JSON value as a value of `column_type`. No digit is lost on the way.
 ///
 /// # Errors
