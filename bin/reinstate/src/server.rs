@@ -111,11 +111,12 @@ impl Server {
 
 /// Opens the store, waiting for a database server that is not there yet: programs that belong together are often
 /// started together. The lock is on the folder of an embedded database.
-async fn open_store(settings: &Settings) -> Result<(Store, DataLock), ProgramError> {
+async fn open_store(settings: &Settings) -> Result<(Store, Option<DataLock>), ProgramError> {
     // Opening brings databases to their newest form: not while another server works with them.
     let lock = match &settings.store.url {
-        DatabaseUrl::Sqlite { dir } => DataLock::take(dir)?,
-        DatabaseUrl::Postgres(_) => DataLock::take(&settings.objects_dir)?,
+        DatabaseUrl::Sqlite { dir } => Some(DataLock::take(dir)?),
+        // Other servers may work with it as well.
+        DatabaseUrl::Postgres(_) => None,
     };
     let deadline = Instant::now() + settings.database_wait;
     let mut is_waiting = false;

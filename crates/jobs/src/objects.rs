@@ -104,11 +104,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`JobsError::Storage`] where a folder cannot be read or a file not be removed.
-    pub fn remove_orphans(
-        &self,
-        age: Duration,
-        is_kept: impl Fn(&str) -> bool,
-    ) -> Result<usize, JobsError> {
+    pub fn remove_orphans(&self, age: Duration, is_kept: impl Fn(&str) -> bool) -> Result<usize, JobsError> {
         let mut removed = 0;
         for tenant in children(&self.root.join(UPLOADS))? {
             for file in children(&tenant)? {

@@ -232,7 +232,7 @@ fn start(
 ) -> Result<Jobs, JobsError> {
     let objects = Objects::open(objects).unwrap();
     let ids: Arc<dyn IdSource> = Arc::<TestIds>::clone(ids);
-    Jobs::start(lock, store.clone(), objects, settings.clone(), Arc::new(SystemClock), ids)
+    Jobs::start(Some(lock), store.clone(), objects, settings.clone(), Arc::new(SystemClock), ids)
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use reinstate_engine::{Cancellation, Clock, Counters, RunMark, Target};
+use reinstate_engine::{Cancellation, Clock, Counters, RunMark};
 use reinstate_jobs::{JobsError, SystemClock};
 use reinstate_store::control::{ClaimRules, ClaimedRun, RunStatus};
 use reinstate_store::{RunToken, Store};

@@ -33,6 +33,7 @@ use connection::Connections;
 use crate::database::pool::{Place, ThreadPool};
 use crate::error::StoreError;
 use crate::settings::StoreSettings;
+use crate::statement::Statement;
 
 pub use claim::{ClaimRules, ClaimedRun};
 pub use held_run::{Finish, Requeue, RunProgress, RunState};
@@ -85,6 +86,18 @@ impl ControlPlane {
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
         self.connections.is_exclusive()
+    }
+
+    /// The time of PostgreSQL's own clock, in microseconds: one that all processes on a database share.
+    ///
+    /// # Errors
+    /// Where the database fails, or is one that has no clock of its own.
+    pub fn clock_micros(&self) -> Result<i64, StoreError> {
+        let doing = "reading the database's clock";
+        let asked = Statement::once("SELECT pg_catalog.clock_timestamp()");
+        let rows = asked.rows(&mut *self.connections.worker_reader()?);
+        let rows = rows.map_err(|error| StoreError::from_diesel(doing, error))?;
+        rows.first().and_then(|row| row.int(0)).ok_or_else(|| StoreError::failed(doing, "it told no time"))
     }
 
     /// Connections that are open, and those of them that are idle.

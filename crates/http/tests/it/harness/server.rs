@@ -67,7 +67,8 @@ impl TestServer {
             store: StoreSettings::new(home.url(dir.path())),
         };
         adjust(&mut settings);
-        let lock = DataLock::take(dir.path()).unwrap();
+        let is_alone = matches!(settings.store.url, DatabaseUrl::Sqlite { .. });
+        let lock = is_alone.then(|| DataLock::take(dir.path()).unwrap());
         let store = Store::open(&settings.store).unwrap();
         let objects = Objects::open(&dir.path().join("objects")).unwrap();
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
