@@ -89,11 +89,14 @@ impl StoreError {
     }
 
     /// Sorts a failure of diesel's: what passes by itself becomes [`StoreError::Unavailable`], a unique violation
-    /// that nobody foresaw [`StoreError::Conflict`], all else [`StoreError::Database`].
+    /// that nobody foresaw and a record that no table or index takes [`StoreError::Conflict`], all else [`StoreError::Database`].
     pub fn from_diesel(doing: &'static str, error: DieselError) -> Self {
         match (FailureKind::of(&error), error) {
             (FailureKind::Unique, DieselError::DatabaseError(_, info)) => {
                 Self::Conflict { message: format!("the value is there already ({})", info.message()) }
+            }
+            (FailureKind::TooLarge, error) => {
+                Self::Conflict { message: format!("a record is larger than the database takes ({error})") }
             }
             (kind, error) if kind.passes() => Self::Unavailable { message: error.to_string() },
             (_, error) => Self::failed(doing, error.to_string()),

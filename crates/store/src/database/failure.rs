@@ -15,6 +15,8 @@ pub(crate) enum FailureKind {
     Conflicting,
     /// The server is gone, going, coming or full.
     Away,
+    /// A row is larger than a table or an index takes.
+    TooLarge,
     /// Anything else; trying again does not help.
     Fault,
 }
@@ -47,6 +49,8 @@ impl FailureKind {
             Self::Conflicting
         } else if says(&AWAY_WORDS) {
             Self::Away
+        } else if says(&TOO_LARGE_WORDS) {
+            Self::TooLarge
         } else {
             Self::Fault
         }
@@ -119,6 +123,9 @@ const AWAY_WORDS: [&str; 18] = [
     "SSL connection has been closed unexpectedly",
 ];
 
+/// PostgreSQL's words for 54000: pages have 8 KB, and an index has to find a place for every value.
+const TOO_LARGE_WORDS: [&str; 3] = ["row is too big", "index row size", "index row requires"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +138,7 @@ mod tests {
             ("deadlock detected", FailureKind::Conflicting),
             ("FATAL:  sorry, too many clients already", FailureKind::Away),
             ("terminating connection due to administrator command", FailureKind::Away),
+            ("index row requires 12816 bytes, maximum size is 8191", FailureKind::TooLarge),
             ("no such table: x", FailureKind::Fault),
         ] {
             assert_eq!(FailureKind::of_message(message), kind, "{message}");

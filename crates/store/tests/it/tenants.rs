@@ -1,8 +1,10 @@
 //! Tenants: opened, kept apart, closed, locked.
 
-use reinstate_describe::{FieldType, Model};
-use reinstate_store::TenantId;
+use reinstate_describe::{FieldType, Model, Trashed};
+use reinstate_engine::{Cancellation, Conflict, Target, TargetError};
+use reinstate_store::{RunToken, StoreError, TenantId};
 
+use crate::conformance::{mark, write};
 use crate::fixtures::{
     Backend, CountedIds, NOW, Scratch, field, items, name, on_both, records, root, tenant_of,
 };
@@ -11,6 +13,14 @@ on_both! {
     tenant_is_made_on_first_use_and_kept_apart_from_others,
     more_tenants_than_may_be_open_are_served_all_the_same,
     names_that_sql_knows_are_models_like_any_other,
+    readers_see_the_old_state_until_the_commit_and_all_of_the_new_one_after,
+    tenant_is_opened_and_read_while_a_restore_holds_it,
+    mark_of_an_applied_run_stands_in_the_way_of_a_second_begin,
+    definitions_are_read_again_when_a_restore_changed_them,
+}
+
+fn begin(scratch: &Scratch, run_id: &str) -> Result<Box<dyn Target>, TargetError> {
+    scratch.tenant().target(RunToken { run_id, fence: 1 }, &Cancellation::default())
 }
 
 fn tenant_is_made_on_first_use_and_kept_apart_from_others(backend: Backend) {
@@ -55,4 +65,56 @@ fn names_that_sql_knows_are_models_like_any_other(backend: Backend) {
     }
     let again = scratch.again();
     assert_eq!(tenant_of(&again, "acme").catalog().unwrap().len(), 5);
+}
+
+fn readers_see_the_old_state_until_the_commit_and_all_of_the_new_one_after(backend: Backend) {
+    let scratch = Scratch::new(backend);
+    let tenant = scratch.tenant();
+    tenant.model_create(&items()).unwrap();
+    tenant
+        .records_create(&root(), "items", &[r#"{"id":"old"}"#], false, NOW, &CountedIds::default())
+        .unwrap();
+    let before = tenant.dump().unwrap();
+    let mut target = begin(&scratch, "run_1").unwrap();
+    target.records_clear(&items().name).unwrap();
+    target.fields_add(&items().name, &[field("more", FieldType::Text)]).unwrap();
+    write(&mut *target, &items(), &[r#"{"id":"new"}"#], Conflict::Fail);
+    assert_eq!(tenant.dump().unwrap(), before);
+    assert!(tenant.layout("items").unwrap().position("more").is_none());
+    Box::new(target).commit(&mark("run_1")).unwrap();
+    assert!(records(&tenant, "items")[0].contains("new"));
+    assert!(tenant.layout("items").unwrap().position("more").is_some());
+}
+
+fn tenant_is_opened_and_read_while_a_restore_holds_it(backend: Backend) {
+    let scratch = Scratch::new(backend);
+    scratch.tenant().model_create(&items()).unwrap();
+    let _target = begin(&scratch, "run_1").unwrap();
+    // As after a restart: nothing is open yet.
+    let again = scratch.again();
+    let tenant = tenant_of(&again, "acme");
+    assert_eq!(tenant.catalog().unwrap().len(), 1);
+    assert!(records(&tenant, "items").is_empty());
+}
+
+fn mark_of_an_applied_run_stands_in_the_way_of_a_second_begin(backend: Backend) {
+    let scratch = Scratch::new(backend);
+    Box::new(begin(&scratch, "run_1").unwrap()).commit(&mark("run_1")).unwrap();
+    assert!(matches!(begin(&scratch, "run_1"), Err(TargetError::AlreadyApplied)));
+    assert!(begin(&scratch, "run_2").is_ok());
+}
+
+fn definitions_are_read_again_when_a_restore_changed_them(backend: Backend) {
+    let scratch = Scratch::new(backend);
+    let tenant = scratch.tenant();
+    assert!(matches!(tenant.layout("items"), Err(StoreError::ModelNotFound { .. })));
+    let mut target = begin(&scratch, "run_1").unwrap();
+    target.model_create(&items()).unwrap();
+    assert!(tenant.layout("items").is_err());
+    Box::new(target).commit(&mark("run_1")).unwrap();
+    assert!(tenant.layout("items").is_ok());
+    assert!(matches!(
+        tenant.record_get(&root(), "items", "none", Trashed::Include),
+        Err(StoreError::NotFound { .. })
+    ));
 }

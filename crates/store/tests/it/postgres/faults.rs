@@ -168,3 +168,50 @@ fn columns_that_were_dropped_count_until_a_sentence_says_so() {
     let refused = tenant.model_create(&Model { name: name("wider"), ..wider });
     assert!(matches!(&refused, Err(StoreError::DefinitionInvalid(_))), "{refused:?}");
 }
+
+#[test]
+fn writers_in_a_deadlock_all_come_through() {
+    let scratch = Scratch::with(Backend::Postgres, |settings| settings.busy_timeout_ms = 30_000);
+    // Found before anybody gives up a lock.
+    scratch.database().execute(
+        "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = %L', current_database(), '5ms'); END$$",
+    );
+    let tenant = tenant_of(&scratch.again(), "acme");
+    tenant.model_create(&items()).unwrap();
+    create(&tenant, &[r#"{"id":"a"}"#, r#"{"id":"b"}"#]).unwrap();
+    std::thread::scope(|scope| {
+        let write = |bodies: [&str; 2]| {
+            for _ in 0..40 {
+                // Two shapes are two statements, so that others come between them.
+                let ids = CountedIds::default();
+                tenant.records_create(&root(), "items", &bodies, true, NOW, &ids).unwrap();
+            }
+        };
+        let [a, b] = [r#"{"id":"a","size":1}"#, r#"{"id":"b","title":"x"}"#];
+        scope.spawn(move || write([a, b]));
+        scope.spawn(move || write([b, a]));
+    });
+    assert_eq!(records(&tenant, "items").len(), 2);
+}
+
+#[test]
+fn value_that_no_index_takes_is_refused_with_a_sentence() {
+    let (_scratch, tenant) = with_record();
+    // Letters in no order, so that they cannot be made shorter.
+    let mut state = 1_u32;
+    let letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'!' + u8::try_from((state >> 24) % 90).unwrap_or_default())
+    };
+    let long: String = std::iter::repeat_with(letter).take(20_000).collect();
+    let body = |field: &str| serde_json::json!({ "id": "long", field: long }).to_string();
+    let refused = create(&tenant, &[&body("code")]);
+    assert!(
+        matches!(&refused, Err(StoreError::Conflict { message }) if message.contains("larger")),
+        "{refused:?}"
+    );
+    create(&tenant, &[&body("title")]).unwrap();
+    let title = Field { index: true, ..field("title", FieldType::Text) };
+    let refused = tenant.fields_update("items", &["title"], |_, _| Ok(title.clone()));
+    assert!(matches!(&refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+}

@@ -2,12 +2,10 @@
 
 use std::sync::mpsc;
 
-use reinstate_describe::Trashed;
-use reinstate_engine::{Cancellation, Conflict, Stop, Target, TargetError};
+use reinstate_engine::{Cancellation, Stop, Target, TargetError};
 use reinstate_store::{RunToken, StoreError, TenantId};
 
-use crate::conformance::{mark, write};
-use crate::fixtures::{Backend, CountedIds, NOW, Scratch, items, records, root, tenant_of};
+use crate::fixtures::{Backend, CountedIds, NOW, Scratch, items, records, root};
 
 fn begin(scratch: &Scratch, run_id: &str) -> Result<Box<dyn Target>, TargetError> {
     scratch.tenant().target(RunToken { run_id, fence: 1 }, &Cancellation::default())
@@ -21,40 +19,6 @@ fn file_has_the_page_size_and_journal_that_were_chosen() {
     assert_eq!(header[16..18], 16_384_u16.to_be_bytes());
     // Two bytes of 2 say: write-ahead log.
     assert_eq!(header[18..20], [2, 2]);
-}
-
-#[test]
-fn readers_see_the_old_state_until_the_commit_and_all_of_the_new_one_after() {
-    let scratch = Scratch::new(Backend::Sqlite);
-    let tenant = scratch.tenant();
-    tenant.model_create(&items()).unwrap();
-    tenant
-        .records_create(&root(), "items", &[r#"{"id":"old"}"#], false, NOW, &CountedIds::default())
-        .unwrap();
-    let before = tenant.dump().unwrap();
-    let mut target = begin(&scratch, "run_1").unwrap();
-    target.records_clear(&items().name).unwrap();
-    target
-        .fields_add(&items().name, &[crate::fixtures::field("more", reinstate_describe::FieldType::Text)])
-        .unwrap();
-    write(&mut *target, &items(), &[r#"{"id":"new"}"#], Conflict::Fail);
-    assert_eq!(tenant.dump().unwrap(), before);
-    assert!(tenant.layout("items").unwrap().position("more").is_none());
-    Box::new(target).commit(&mark("run_1")).unwrap();
-    assert!(records(&tenant, "items")[0].contains("new"));
-    assert!(tenant.layout("items").unwrap().position("more").is_some());
-}
-
-#[test]
-fn tenant_is_opened_and_read_while_a_restore_holds_it() {
-    let scratch = Scratch::new(Backend::Sqlite);
-    scratch.tenant().model_create(&items()).unwrap();
-    let _target = begin(&scratch, "run_1").unwrap();
-    // As after a restart: nothing is open yet.
-    let again = scratch.again();
-    let tenant = tenant_of(&again, "acme");
-    assert_eq!(tenant.catalog().unwrap().len(), 1);
-    assert!(records(&tenant, "items").is_empty());
 }
 
 #[test]
@@ -123,30 +87,6 @@ fn restore_that_waits_stops_when_it_is_cancelled() {
     });
     assert!(matches!(outcome, Err(TargetError::Stopped)), "{outcome:?}");
     drop(first);
-}
-
-#[test]
-fn mark_of_an_applied_run_stands_in_the_way_of_a_second_begin() {
-    let scratch = Scratch::new(Backend::Sqlite);
-    Box::new(begin(&scratch, "run_1").unwrap()).commit(&mark("run_1")).unwrap();
-    assert!(matches!(begin(&scratch, "run_1"), Err(TargetError::AlreadyApplied)));
-    assert!(begin(&scratch, "run_2").is_ok());
-}
-
-#[test]
-fn definitions_are_read_again_when_a_restore_changed_them() {
-    let scratch = Scratch::new(Backend::Sqlite);
-    let tenant = scratch.tenant();
-    assert!(matches!(tenant.layout("items"), Err(StoreError::ModelNotFound { .. })));
-    let mut target = begin(&scratch, "run_1").unwrap();
-    target.model_create(&items()).unwrap();
-    assert!(tenant.layout("items").is_err());
-    Box::new(target).commit(&mark("run_1")).unwrap();
-    assert!(tenant.layout("items").is_ok());
-    assert!(matches!(
-        tenant.record_get(&root(), "items", "none", Trashed::Include),
-        Err(StoreError::NotFound { .. })
-    ));
 }
 
 #[test]
