@@ -23,6 +23,18 @@ pub enum PostgresAddressError {
     Credentials,
 }
 
+/// Parameters of libpq's that every connection has unless the URL names them: ten seconds to connect to a host, and
+/// an end within half a minute for a connection whose other side is gone without a word. In seconds, the last one but
+/// one in milliseconds.
+const CONNECTION_DEFAULTS: [(&str, &str); 6] = [
+    ("connect_timeout", "10"),
+    ("keepalives_idle", "10"),
+    ("keepalives_interval", "5"),
+    ("keepalives_count", "3"),
+    ("tcp_user_timeout", "30000"),
+    ("fallback_application_name", "reinstate"),
+];
+
 impl PostgresAddress {
     /// Takes a URL. libpq reads it later, and repeats the part that it does not understand in its messages: a URL
     /// whose password could be such a part is refused here.
@@ -35,14 +47,31 @@ impl PostgresAddress {
         Ok(address)
     }
 
-    /// The URL, with the password in it.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+    /// The URL for a connection: with what keeps a dead network from holding it for good, where the URL itself says
+    /// nothing of that.
+    pub(crate) fn connection_url(&self) -> String {
+        let (_, query) = self.place_and_query();
+        let is_given =
+            |name: &str| query.split('&').any(|parameter| parameter.split('=').next() == Some(name));
+        let missing = CONNECTION_DEFAULTS.iter().filter(|(name, _)| !is_given(name));
+        let mut url = self.0.clone();
+        let mut separator = if query.is_empty() { '?' } else { '&' };
+        if self.0.ends_with('?') {
+            url.pop();
+        }
+        for (name, value) in missing {
+            url.push(separator);
+            url.push_str(name);
+            url.push('=');
+            url.push_str(value);
+            separator = '&';
+        }
+        url
     }
 
     /// A message of libpq's or the server's without the URL and without the password, should they be in it.
     pub(crate) fn hidden_in(&self, message: &str) -> String {
-        let mut hidden = message.replace(&self.0, "…");
+        let mut hidden = message.replace(&self.connection_url(), "…").replace(&self.0, "…");
         for password in self.passwords() {
             let decoded = percent_decoded(&password);
             for form in [password, decoded] {
@@ -141,6 +170,20 @@ mod tests {
             let error = PostgresAddress::new(url).unwrap_err().to_string();
             assert!(!error.contains("hu") && !error.contains("host"), "{error}");
         }
+    }
+
+    #[test]
+    fn connections_do_not_wait_for_good_unless_the_url_says_so() {
+        let url = |text: &str| PostgresAddress::new(text).unwrap().connection_url();
+        assert!(
+            url("postgres://host/db")
+                .starts_with("postgres://host/db?connect_timeout=10&keepalives_idle=10&")
+        );
+        assert!(url("postgres://host?").starts_with("postgres://host?connect_timeout=10&"));
+        let given = url("postgres://host/db?sslmode=require&connect_timeout=2");
+        assert!(
+            given.starts_with("postgres://host/db?sslmode=require&connect_timeout=2&keepalives_idle=10&")
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ const SETUP: &str = "SET client_encoding = 'UTF8'; SET timezone = 'UTC'; SET sea
 
 /// Opens a connection and sets it up.
 pub(crate) fn open(address: &PostgresAddress) -> Result<PgConnection, ConnectionError> {
-    let mut connection = PgConnection::establish(address.as_str()).map_err(|error| match error {
+    let mut connection = PgConnection::establish(&address.connection_url()).map_err(|error| match error {
         ConnectionError::BadConnection(message) => {
             ConnectionError::BadConnection(address.hidden_in(&message))
         }
