@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use reinstate_http::{AppState, AuthSettings, HttpSettings};
-use reinstate_jobs::{DataLock, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
-use reinstate_store::{DatabaseUrl, Store, StoreError};
+use reinstate_jobs::{Custody, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
+use reinstate_store::{Store, StoreError};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
@@ -55,11 +55,11 @@ impl Server {
         let listener = TcpListener::bind(settings.listen)
             .map_err(|error| ProgramError::Listen { address: settings.listen, message: error.to_string() })?;
         let address = listener.local_addr()?;
-        let (store, lock) = open_store(settings).await?;
+        let (store, custody) = open_store(settings).await?;
         let objects = Objects::open(&settings.objects_dir)?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
         let jobs = Jobs::start(
-            lock,
+            custody,
             store.clone(),
             objects.clone(),
             job_settings(settings),
@@ -110,21 +110,17 @@ impl Server {
 }
 
 /// Opens the store, waiting for a database server that is not there yet: programs that belong together are often
-/// started together. The lock is on the folder of an embedded database.
-async fn open_store(settings: &Settings) -> Result<(Store, Option<DataLock>), ProgramError> {
+/// started together.
+async fn open_store(settings: &Settings) -> Result<(Store, Custody), ProgramError> {
     // Opening brings databases to their newest form: not while another server works with them.
-    let lock = match &settings.store.url {
-        DatabaseUrl::Sqlite { dir } => Some(DataLock::take(dir)?),
-        // Other servers may work with it as well.
-        DatabaseUrl::Postgres(_) => None,
-    };
+    let custody = Custody::take(&settings.store.url)?;
     let deadline = Instant::now() + settings.database_wait;
     let mut is_waiting = false;
     loop {
         let store = settings.store.clone();
         let opened = tokio::task::spawn_blocking(move || Store::open(&store)).await;
         match opened.map_err(std::io::Error::other)? {
-            Ok(store) => return Ok((store, lock)),
+            Ok(store) => return Ok((store, custody)),
             Err(StoreError::Unavailable { message }) => {
                 let (message, waited_s) = (message.trim_end().to_owned(), settings.database_wait.as_secs());
                 if Instant::now() >= deadline {

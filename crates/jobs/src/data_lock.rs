@@ -1,4 +1,4 @@
-//! One process a folder: neither the embedded database nor the uploads are made for two servers.
+//! Folders that belong to one process, and storage folders that several share on purpose.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -23,7 +23,7 @@ impl DataLock {
     /// [`JobsError::DataDirBusy`] where another process has it; [`JobsError::Storage`] where the file cannot
     /// be made.
     pub fn take(dir: &Path) -> Result<Self, JobsError> {
-        Self::lock(dir, DATA_LOCK_FILE, |dir| JobsError::DataDirBusy { dir })
+        Self::lock_by(dir, DATA_LOCK_FILE, File::try_lock, |dir| JobsError::DataDirBusy { dir })
     }
 
     /// Takes a folder of uploads: files that are no upload of this server are removed from it.
@@ -32,14 +32,29 @@ impl DataLock {
     /// [`JobsError::StorageDirBusy`] where another process has it; [`JobsError::Storage`] where the file cannot
     /// be made.
     pub(crate) fn take_storage(dir: &Path) -> Result<Self, JobsError> {
-        Self::lock(dir, STORAGE_LOCK_FILE, |dir| JobsError::StorageDirBusy { dir })
+        Self::lock_by(dir, STORAGE_LOCK_FILE, File::try_lock, |dir| JobsError::StorageDirBusy { dir })
     }
 
-    fn lock(dir: &Path, name: &str, busy: fn(String) -> JobsError) -> Result<Self, JobsError> {
+    /// Takes a folder of uploads together with other processes, so that none takes it for itself.
+    ///
+    /// # Errors
+    /// As [`DataLock::take_storage`].
+    pub(crate) fn share_storage(dir: &Path) -> Result<Self, JobsError> {
+        Self::lock_by(dir, STORAGE_LOCK_FILE, File::try_lock_shared, |dir| JobsError::StorageDirBusy { dir })
+    }
+
+    fn lock_by(
+        dir: &Path,
+        name: &str,
+        try_lock: fn(&File) -> Result<(), TryLockError>,
+        busy: fn(String) -> JobsError,
+    ) -> Result<Self, JobsError> {
         let failed = |error: std::io::Error| JobsError::storage("taking a folder", error);
         std::fs::create_dir_all(dir).map_err(failed)?;
-        let file = File::create(dir.join(name)).map_err(failed)?;
-        match file.try_lock() {
+        // Opened for both: some network file systems lock only what may be written.
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(dir.join(name));
+        let file = file.map_err(failed)?;
+        match try_lock(&file) {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(busy(dir.display().to_string())),
             Err(TryLockError::Error(error)) => Err(failed(error)),

@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
+use std::time::Instant;
 
 use reinstate_archive::Archive;
 use reinstate_engine::{
@@ -18,13 +19,14 @@ use reinstate_store::{RunToken, StoreError, Tenant, TenantId};
 use crate::error::JobsError;
 use crate::jobs::Inner;
 use crate::latch::Latch;
+use crate::lease::Lease;
 use crate::outcome::{Failure, Outcome};
 use crate::recorder::{Recorder, RecorderEvents};
 use crate::restores::{ImportOptions, caller_from_json};
 use crate::{settlement, watcher};
 
-/// Carries a claimed run out.
-pub(crate) fn execute(inner: &Inner, claimed: &ClaimedRun) {
+/// Carries a run out that was claimed by a call begun at `asked`.
+pub(crate) fn execute(inner: &Inner, claimed: &ClaimedRun, asked: Instant) {
     let run = &claimed.run;
     let span = tracing::info_span!("run", run_id = run.id, tenant = run.tenant, attempt = run.attempt);
     let _entered = span.enter();
@@ -32,14 +34,23 @@ pub(crate) fn execute(inner: &Inner, claimed: &ClaimedRun) {
     let running = inner.running(&run.id);
     tracing::info!(restore_id = run.restore_id, "taking up a run");
     match TenantId::new(&run.tenant) {
-        Ok(tenant) => accompany(inner, &tenant, claimed, &running.cancellation),
+        Ok(tenant) => {
+            let lease = Lease::new(inner.settings.lease_ms, asked);
+            accompany(inner, &tenant, claimed, &lease, &running.cancellation);
+        }
         // Only a database that somebody else wrote to can say so; the lease ends and attempts run out.
         Err(error) => tracing::error!(%error, "the run has no tenant"),
     }
 }
 
 /// Works on the run with a watcher and a recorder beside it.
-fn accompany(inner: &Inner, tenant: &TenantId, claimed: &ClaimedRun, cancellation: &Cancellation) {
+fn accompany(
+    inner: &Inner,
+    tenant: &TenantId,
+    claimed: &ClaimedRun,
+    lease: &Lease,
+    cancellation: &Cancellation,
+) {
     let run = &claimed.run;
     let recorder = Recorder::new(inner, tenant, run);
     let done = Latch::default();
@@ -47,16 +58,22 @@ fn accompany(inner: &Inner, tenant: &TenantId, claimed: &ClaimedRun, cancellatio
     thread::scope(|scope| {
         let watcher = thread::Builder::new().name("run-watcher".to_owned()).spawn_scoped(scope, || {
             let _entered = span.enter();
-            watcher::watch(inner, run, cancellation, &done);
+            watcher::watch(inner, run, lease, cancellation, &done);
+        });
+        let guard = thread::Builder::new().name("run-guard".to_owned()).spawn_scoped(scope, || {
+            let _entered = span.enter();
+            watcher::guard(lease, cancellation, &done);
         });
         let writer = thread::Builder::new().name("run-recorder".to_owned()).spawn_scoped(scope, || {
             let _entered = span.enter();
             recorder.write(cancellation);
         });
         let mut gate = CommitGate { inner, run, cancellation, passed: false, failure: None };
-        let outcome = match (&watcher, &writer) {
-            (Ok(_), Ok(_)) => guarded(inner, tenant, claimed, cancellation, &recorder, &mut gate),
-            (Err(error), _) | (_, Err(error)) => Outcome::unavailable(format!("no thread: {error}")),
+        let outcome = match (&watcher, &guard, &writer) {
+            (Ok(_), Ok(_), Ok(_)) => guarded(inner, tenant, claimed, cancellation, &recorder, &mut gate),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+                Outcome::unavailable(format!("no thread: {error}"))
+            }
         };
         recorder.close();
         if let Ok(writer) = writer {
@@ -136,7 +153,7 @@ fn attempt(
     };
     let mut events = RecorderEvents(recorder);
     let environment = Environment {
-        clock: inner.clock.as_ref(),
+        clock: &inner.clock,
         ids: inner.ids.as_ref(),
         events: &mut events,
         cancellation,
@@ -171,7 +188,7 @@ fn take_back_leave(inner: &Inner, run: &RunRecord) -> Result<(), Outcome> {
     if !run.committing {
         return Ok(());
     }
-    match inner.store.control.run_commit_clear(&run.id, run.fence, inner.clock.now_micros()) {
+    match inner.store.control.run_commit_clear(&run.id, run.fence, inner.now()) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Outcome::Stopped(Stop::LeaseLost, Counters::default())),
         Err(error) => Err(Outcome::of_store(&error)),
@@ -196,6 +213,9 @@ fn open_archive(inner: &Inner, run: &RunRecord) -> Result<Archive<std::fs::File>
         return Err(Outcome::Failed(Box::new(Failure::source("the restore names no archive"))));
     };
     let file = inner.objects.open_read(key).map_err(|error| match error {
+        JobsError::NotFound { message } if inner.custody.is_shared() => {
+            Outcome::Failed(Box::new(Failure::source_not_shared(&message)))
+        }
         JobsError::NotFound { message } => Outcome::Failed(Box::new(Failure::source(&message))),
         error => Outcome::unavailable(error.to_string()),
     })?;
@@ -213,7 +233,9 @@ fn of_failure(failure: RestoreFailure, gate: &CommitGate<'_>) -> Outcome {
         FailureKind::AlreadyApplied => Outcome::AlreadyApplied,
         FailureKind::Stopped(stop) => Outcome::Stopped(stop, counters),
         FailureKind::Unavailable => {
-            Outcome::Unavailable { message: error.to_string(), nothing_applied: true }
+            // A server may still carry out a commit whose answer was lost.
+            let nothing_applied = !(gate.passed && gate.inner.custody.is_shared());
+            Outcome::Unavailable { message: error.to_string(), nothing_applied }
         }
         FailureKind::Invalid
         | FailureKind::Forbidden
@@ -235,7 +257,7 @@ impl Gate for CommitGate<'_> {
     fn may_commit(&mut self) -> bool {
         let control = &self.inner.store.control;
         let (id, fence) = (&self.run.id, self.run.fence);
-        let leave = control.run_commit_begin(id, fence, self.inner.clock.now_micros()).and_then(|given| {
+        let leave = control.run_commit_begin(id, fence, self.inner.now()).and_then(|given| {
             if !given {
                 watcher::follow(control.run_state(id, fence)?, self.cancellation);
             }

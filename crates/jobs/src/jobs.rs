@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,13 +9,15 @@ use std::time::Duration;
 use reinstate_engine::{Cancellation, Clock, IdSource, Stop};
 use reinstate_store::Store;
 
+use crate::custody::Custody;
 use crate::data_lock::DataLock;
 use crate::error::JobsError;
 use crate::objects::Objects;
+use crate::server_clock::ServerClock;
 use crate::settings::JobSettings;
 use crate::signal::Signal;
 use crate::statistics::{JobStats, Statistics};
-use crate::{janitor, messenger, worker};
+use crate::{janitor, queue_listener, worker};
 
 /// Workers, uploads and the use cases of restores. Cheap to clone; when the last clone is dropped, the workers
 /// roll their runs back, put them into the queue again and end.
@@ -31,55 +32,48 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) objects: Objects,
     pub(crate) settings: JobSettings,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: ServerClock,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) statistics: Statistics,
     pub(crate) signal: Signal,
     /// The runs that workers of this process have, by id.
     running: Mutex<HashMap<String, Cancellation>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// The folders of the databases and of the uploads, where this process has them for itself.
-    _locks: Option<[DataLock; 2]>,
-    /// Whether the database tells of runs that others queued.
-    hears_of_runs: AtomicBool,
-    /// What the clock of the database is ahead of ours, in microseconds; see [`Inner::lease_now`].
-    clock_ahead: AtomicI64,
+    pub(crate) custody: Custody,
+    /// The folder of the uploads.
+    _storage: DataLock,
 }
 
 /// Stops the threads when nobody holds a [`Jobs`] any more.
 struct Owner(Arc<Inner>);
 
 impl Jobs {
-    /// Starts the workers.
+    /// Starts the workers. `custody` says whether the data belongs to this process, and is to be taken before the
+    /// store is opened; what it holds is let go of when the last worker ended. Where it does, the folder of uploads is
+    /// taken as well and what an earlier process left behind is tidied up: its runs are taken up again at once.
+    /// Where other processes work on the same data, all of them use one folder of uploads.
     ///
-    /// Where the database is this process's alone, `data` is the lock on its folder, to be taken before the store
-    /// is opened; it is let go of when the last worker ended. The folder of uploads is then taken as well, and what
-    /// an earlier process left behind is tidied up: its runs are taken up again at once. Without `data` other
-    /// processes may work on the same database and the same uploads: their runs and files are left alone as long as
-    /// they give signs of life.
+    /// On a server's database instants are told by the server's clock instead of `clock`.
     ///
     /// # Errors
     /// [`JobsError::StorageDirBusy`] where another process works with the folder; [`JobsError::Store`] and
     /// [`JobsError::Storage`] where database or storage fail.
     pub fn start(
-        data: Option<DataLock>,
+        custody: Custody,
         store: Store,
         objects: Objects,
         settings: JobSettings,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
     ) -> Result<Self, JobsError> {
-        let locks = match data {
-            None => None,
-            Some(data) => {
-                let locks = [data, objects.lock()?];
-                let expired = store.control.leases_expire(clock.now_micros())?;
-                let orphans = janitor::remove_orphans(&store, &objects, Duration::ZERO)?;
-                tracing::info!(expired, orphans, "tidied up after an earlier process");
-                Some(locks)
-            }
-        };
-        tracing::info!(workers = settings.workers, alone = locks.is_some(), "starting to work on runs");
+        let storage = custody.take_storage(&objects)?;
+        let clock = ServerClock::new(clock);
+        if custody.is_shared() {
+            clock.set(&store)?;
+        }
+        let expired = custody.end_leases(&store, clock.now_micros())?;
+        let orphans = custody.remove_orphans(&store, &objects)?;
+        tracing::info!(workers = settings.workers, expired, orphans, "starting to work on runs");
         let inner = Arc::new(Inner {
             store,
             objects,
@@ -90,11 +84,9 @@ impl Jobs {
             signal: Signal::default(),
             running: Mutex::default(),
             threads: Mutex::default(),
-            _locks: locks,
-            hears_of_runs: AtomicBool::default(),
-            clock_ahead: AtomicI64::default(),
+            custody,
+            _storage: storage,
         });
-        inner.follow_clock();
         let jobs = Self { _owner: Arc::new(Owner(Arc::clone(&inner))), inner };
         jobs.start_threads()?;
         Ok(jobs)
@@ -107,7 +99,9 @@ impl Jobs {
             threads.push(handle.map_err(failed)?);
         }
         threads.push(janitor::start(&self.inner).map_err(failed)?);
-        threads.push(messenger::start(&self.inner).map_err(failed)?);
+        if self.inner.custody.is_shared() {
+            threads.push(queue_listener::start(&self.inner).map_err(failed)?);
+        }
         Ok(())
     }
 
@@ -123,6 +117,17 @@ impl Jobs {
     pub fn stats(&self) -> Result<JobStats, JobsError> {
         let queue = self.inner.store.control.queue_state()?;
         Ok(self.inner.statistics.snapshot(self.inner.settings.workers, queue))
+    }
+
+    /// Takes no run any more; those that are running go on.
+    pub fn stop_claiming(&self) {
+        self.inner.signal.stop();
+    }
+
+    /// Has the running ones rolled back and put into the queue again, without waiting for that; a grace time that
+    /// [`Jobs::shutdown`] waits for is over.
+    pub fn stop_now(&self) {
+        self.inner.stop_running();
     }
 
     /// Stops taking runs, lets the running ones go on for `grace`, then has them rolled back and put into the
@@ -150,7 +155,7 @@ impl Jobs {
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.inner.clock.now_micros()
+        self.inner.now()
     }
 
     /// Lets a worker of this process know at once that its run was cancelled.
@@ -168,6 +173,11 @@ impl fmt::Debug for Jobs {
 }
 
 impl Inner {
+    /// The instant by the clock that all processes on the data agree on, in microseconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now_micros()
+    }
+
     /// Notes that a worker of this process has a run; it counts as running until the guard is dropped.
     pub(crate) fn running(&self, run_id: &str) -> Running<'_> {
         let cancellation = Cancellation::default();
@@ -176,43 +186,6 @@ impl Inner {
             cancellation.stop(Stop::Shutdown);
         }
         Running { inner: self, run_id: run_id.to_owned(), cancellation }
-    }
-
-    /// Whether other processes may work on the same database.
-    pub(crate) fn is_shared(&self) -> bool {
-        self._locks.is_none()
-    }
-
-    /// Whether the database tells of runs that others queued.
-    pub(crate) fn hears_of_runs(&self) -> bool {
-        self.hears_of_runs.load(Ordering::Relaxed)
-    }
-
-    /// Notes whether the database tells of runs.
-    pub(crate) fn note_listening(&self, listens: bool) {
-        self.hears_of_runs.store(listens, Ordering::Relaxed);
-    }
-
-    /// Now, in microseconds, by the clock that all processes on the database have in common: leases are compared
-    /// with what others wrote.
-    pub(crate) fn lease_now(&self) -> i64 {
-        self.clock.now_micros().saturating_add(self.clock_ahead.load(Ordering::Relaxed))
-    }
-
-    /// Looks how far the clock of the database is ahead of ours. Where it cannot be asked, the last answer holds.
-    pub(crate) fn follow_clock(&self) {
-        if !self.is_shared() {
-            return;
-        }
-        let before = self.clock.now_micros();
-        match self.store.control.clock_micros() {
-            Ok(theirs) => {
-                let after = self.clock.now_micros();
-                let middle = before + (after - before) / 2;
-                self.clock_ahead.store(theirs - middle, Ordering::Relaxed);
-            }
-            Err(error) => tracing::debug!(%error, "the database's clock could not be read"),
-        }
     }
 
     fn shutdown(&self, grace: Duration) {

@@ -5,6 +5,7 @@
 //! the tenant's data. Beside it a watcher renews the lease and looks out for a cancel, and a recorder turns
 //! events into progress and logs. [`Jobs`] is the handle to all of it.
 
+mod custody;
 mod data_lock;
 mod error;
 mod execution;
@@ -12,12 +13,14 @@ mod ids;
 mod janitor;
 mod jobs;
 mod latch;
-mod messenger;
+mod lease;
 mod objects;
 mod outcome;
 mod patience;
+mod queue_listener;
 mod recorder;
 mod restores;
+mod server_clock;
 mod settings;
 mod settlement;
 mod signal;
@@ -27,6 +30,7 @@ mod uploads;
 mod watcher;
 mod worker;
 
+pub use custody::Custody;
 pub use data_lock::DataLock;
 pub use error::{FieldFault, JobsError};
 pub use ids::{SystemClock, TimeOrderedIds};

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
@@ -64,6 +64,11 @@ impl Objects {
         DataLock::take_storage(&self.root)
     }
 
+    /// Takes the folder together with other processes.
+    pub(crate) fn lock_shared(&self) -> Result<DataLock, JobsError> {
+        DataLock::share_storage(&self.root)
+    }
+
     /// Starts an object of at most `bytes_max` bytes. Nothing is visible before [`ObjectWriter::finish`];
     /// dropping the writer removes what was written.
     ///
@@ -99,21 +104,32 @@ impl Objects {
         remove(&self.file(key)?)
     }
 
-    /// Removes every file of the uploads that `is_kept` does not know by its key, unfinished ones included, and
-    /// that nobody wrote to for at least `age`; says how many. Younger ones may be uploads under way. Blocks.
-    ///
-    /// # Errors
-    /// [`JobsError::Storage`] where a folder cannot be read or a file not be removed.
-    pub fn remove_orphans(&self, age: Duration, is_kept: impl Fn(&str) -> bool) -> Result<usize, JobsError> {
-        let mut removed = 0;
+    /// The files of the uploads, unfinished ones included; with `before` those alone that nobody wrote to since.
+    /// Blocks.
+    pub(crate) fn list_changed_before(&self, before: Option<SystemTime>) -> Result<Vec<PathBuf>, JobsError> {
+        let mut found = Vec::new();
         for tenant in children(&self.root.join(UPLOADS))? {
             for file in children(&tenant)? {
-                let key = file.strip_prefix(&self.root).ok().and_then(FilePath::to_str);
-                // What is no file was not put here by us.
-                if file.is_file() && is_older(&file, age) && !key.is_some_and(&is_kept) {
-                    remove(&file)?;
-                    removed += 1;
+                if is_file_before(&file, before)? {
+                    found.push(file);
                 }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes those of the files that `is_kept` does not know by their keys, and says how many. Blocks.
+    pub(crate) fn remove_all_but(
+        &self,
+        files: Vec<PathBuf>,
+        is_kept: impl Fn(&str) -> bool,
+    ) -> Result<usize, JobsError> {
+        let mut removed = 0;
+        for file in files {
+            let key = file.strip_prefix(&self.root).ok().and_then(FilePath::to_str);
+            if !key.is_some_and(&is_kept) {
+                remove(&file)?;
+                removed += 1;
             }
         }
         Ok(removed)
@@ -145,10 +161,19 @@ fn remove(file: &FilePath) -> Result<(), JobsError> {
     }
 }
 
-/// Whether nobody wrote to a file for a time. One that is gone, or of the future, is not old.
-fn is_older(file: &FilePath, age: Duration) -> bool {
-    let written = std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
-    age.is_zero() || written.and_then(|written| written.elapsed().ok()).is_some_and(|old| old >= age)
+/// Whether a path is a file that nobody wrote to since an instant. What is no file was not put here by us, and what is
+/// gone by now somebody else removed.
+fn is_file_before(path: &FilePath, before: Option<SystemTime>) -> Result<bool, JobsError> {
+    let failed = |error: std::io::Error| JobsError::storage("looking at an object", error);
+    let metadata = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        metadata => metadata.map_err(failed)?,
+    };
+    let is_old = match before {
+        None => true,
+        Some(before) => metadata.modified().map_err(failed)? < before,
+    };
+    Ok(metadata.is_file() && is_old)
 }
 
 /// What lies in a folder; nothing where there is no such folder.

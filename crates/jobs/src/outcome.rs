@@ -85,6 +85,16 @@ impl Failure {
         Self::plain("The archive of the run could not be opened; upload it again", "SOURCE_NOT_FOUND", what)
     }
 
+    /// The archive is missing on a server that is one of many.
+    pub(crate) fn source_not_shared(what: &str) -> Self {
+        Self::plain(
+            "The archive of the run is not in the storage folder of the server that took the run up; let all servers \
+             of one database use the same storage folder, or upload it again",
+            "SOURCE_NOT_FOUND",
+            what,
+        )
+    }
+
     /// Workers were lost over it too often.
     pub(crate) fn interrupted(attempts: i32) -> Self {
         let sentence = format!("The run was interrupted {attempts} times and is given up");

@@ -127,7 +127,7 @@ impl<'a> Recorder<'a> {
             .wait_while(state, |state| !state.closed && state.logs_bytes >= BACKLOG_BYTES_MAX)
             .unwrap_or_else(PoisonError::into_inner);
         // Instants of a run's entries never fall, whatever the clock does; ids break ties.
-        state.logged_at = state.logged_at.max(self.inner.clock.now_micros());
+        state.logged_at = state.logged_at.max(self.inner.now());
         let row = LogRow {
             id: prefixed("log", self.inner.ids.as_ref()),
             level: entry.level,
@@ -207,7 +207,7 @@ impl<'a> Recorder<'a> {
 
     fn send(&self, progress: Option<&Progress>, logs: &[LogRow]) -> Result<bool, StoreError> {
         let progress = progress.map(run_progress);
-        let now = self.inner.clock.now_micros();
+        let now = self.inner.now();
         self.inner.store.control.run_progress(
             self.tenant,
             &self.run.id,

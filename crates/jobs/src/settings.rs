@@ -11,6 +11,8 @@ pub struct JobSettings {
     pub lease_ms: u64,
     /// How often an idle worker looks for runs that nobody told it of, in milliseconds.
     pub poll_ms: u64,
+    /// The same while the process hears of whatever other processes queue, give or take a tenth.
+    pub poll_listening_ms: u64,
     /// How often a running worker looks whether its run was cancelled, in milliseconds.
     pub cancel_poll_ms: u64,
     /// Least time between two notes of progress, in milliseconds.
@@ -34,6 +36,8 @@ impl Default for JobSettings {
             lease_ms: 15_000,
             // Queueing wakes workers at once; this only finds what came back after a wait.
             poll_ms: 500,
+            // What is left to find then are leases that ended: a third of the default one.
+            poll_listening_ms: 5_000,
             // A cancel must be followed within 250 ms.
             cancel_poll_ms: 100,
             // Four notes a second.

@@ -1,5 +1,7 @@
 //! The worker's last words about a run: it ended, or it goes back into the queue.
 
+use std::time::Duration;
+
 use reinstate_engine::{Counters, LogEntry, LogLevel, Stop};
 use reinstate_store::control::{Finish, Requeue, RunRecord, RunStatus};
 use reinstate_store::{StoreError, TenantId};
@@ -46,8 +48,12 @@ pub(crate) fn settle(
             // that leave was taken back already.
             requeue(inner, run, recorder, Requeue { not_before: 0, nothing_applied: !run.committing });
         }
-        Outcome::Stopped(Stop::LeaseLost, _) => tracing::warn!("the run went to another worker"),
+        // Where nobody took the run over meanwhile, it need not wait for that.
+        Outcome::Stopped(Stop::LeaseLost, _) => {
+            requeue(inner, run, recorder, Requeue { not_before: 0, nothing_applied: !may_be_applied });
+        }
         Outcome::Unavailable { message, nothing_applied } => {
+            let nothing_applied = nothing_applied || !may_be_applied;
             postpone(inner, run, recorder, &message, nothing_applied);
         }
         // Resolved above.
@@ -108,7 +114,7 @@ fn finish(
         error_detail: failure.map(|failure| failure.detail.clone()),
     };
     let written = persist(inner, || {
-        inner.store.control.run_finish(&run.id, run.fence, &finish, inner.clock.now_micros())
+        inner.store.control.run_finish(&run.id, run.fence, &finish, inner.now())
     });
     match written {
         Ok(true) => {
@@ -126,19 +132,20 @@ fn postpone(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, message: &s
     // Claims that do not count as attempts were put back.
     let postponed = run.fence.saturating_sub(i64::from(run.attempt)).max(0);
     // While an earlier worker may still be committing, nobody can say that the run failed.
-    if postponed >= POSTPONED_MAX && (nothing_applied || !run.committing) {
+    if postponed >= POSTPONED_MAX && nothing_applied {
         return fail(inner, run, recorder, &Failure::unavailable(message));
     }
     let wait = (BACKOFF_FIRST_MICROS << postponed.min(BACKOFF_DOUBLINGS_MAX)).min(BACKOFF_MAX_MICROS);
     log(recorder, LogLevel::Warn, format!("Put back into the queue: {message}"));
-    let not_before = inner.lease_now().saturating_add(wait);
+    let not_before = inner.now().saturating_add(wait);
     requeue(inner, run, recorder, Requeue { not_before, nothing_applied });
+    inner.signal.wake_in(Duration::from_micros(wait.unsigned_abs()));
 }
 
 fn requeue(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, requeue: Requeue) {
     recorder.write_rest();
     let written = persist(inner, || {
-        inner.store.control.run_requeue(&run.id, run.fence, requeue, inner.clock.now_micros())
+        inner.store.control.run_requeue(&run.id, run.fence, requeue, inner.now())
     });
     match written {
         Ok(true) => tracing::info!("the run went back into the queue"),

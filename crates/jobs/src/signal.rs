@@ -20,6 +20,10 @@ struct State {
     stopping: bool,
     /// Leave what was begun.
     stopping_now: bool,
+    /// It rings for whatever other processes do, too.
+    listening: bool,
+    /// It rings by itself then.
+    alarm: Option<Instant>,
 }
 
 impl Signal {
@@ -32,6 +36,25 @@ impl Signal {
     pub(crate) fn wake(&self) {
         lock(&self.state).wakes += 1;
         self.changed.notify_all();
+    }
+
+    /// There will be something to do in a while.
+    pub(crate) fn wake_in(&self, wait: Duration) {
+        let at = Instant::now() + wait;
+        let mut state = lock(&self.state);
+        state.alarm = Some(state.alarm.map_or(at, |alarm| alarm.min(at)));
+        drop(state);
+        self.wake();
+    }
+
+    /// Whether it rings for whatever other processes do, too.
+    pub(crate) fn set_listening(&self, listening: bool) {
+        lock(&self.state).listening = listening;
+    }
+
+    /// Whether it rings for whatever other processes do, too.
+    pub(crate) fn is_listening(&self) -> bool {
+        lock(&self.state).listening
     }
 
     /// Take nothing new.
@@ -61,7 +84,13 @@ impl Signal {
 
     /// Waits until it rang more often than `seen`, it is time to go, or the time is over.
     pub(crate) fn wait(&self, seen: u64, timeout: Duration) {
+        let alarm = lock(&self.state).alarm;
+        let until_alarm = alarm.map(|alarm| alarm.saturating_duration_since(Instant::now()));
+        let timeout = until_alarm.map_or(timeout, |left| left.min(timeout));
         self.wait_while(timeout, |state| state.wakes == seen && !state.stopping);
+        let mut state = lock(&self.state);
+        // Everybody who waited for it wakes up by himself; a later one may have been set meanwhile.
+        state.alarm = state.alarm.filter(|alarm| *alarm > Instant::now());
     }
 
     /// Waits until it is time to go or the time is over, whether there is work or not.
@@ -74,16 +103,16 @@ impl Signal {
         self.wait_while(timeout, |state| !state.stopping_now);
     }
 
-    /// Waits until `is_idle` says so, asking whenever it rings, or the time is over.
+    /// Waits until `is_idle` says so, asking whenever it rings, or what was begun is to be left, or the time is over.
     pub(crate) fn wait_idle(&self, timeout: Duration, is_idle: impl Fn() -> bool) {
         let end = Instant::now() + timeout;
         loop {
             let seen = self.wakes();
             let left = end.saturating_duration_since(Instant::now());
-            if is_idle() || left.is_zero() {
+            if is_idle() || left.is_zero() || self.is_stopping_now() {
                 return;
             }
-            self.wait_while(left, |state| state.wakes == seen);
+            self.wait_while(left, |state| state.wakes == seen && !state.stopping_now);
         }
     }
 

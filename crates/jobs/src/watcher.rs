@@ -1,4 +1,4 @@
-//! Beside each run: renews its lease and looks out for a cancel.
+//! Beside each run: renews its lease, looks out for a cancel, and stops the run where the lease cannot be renewed.
 
 use std::time::{Duration, Instant};
 
@@ -8,32 +8,43 @@ use reinstate_store::control::{RunRecord, RunState};
 
 use crate::jobs::Inner;
 use crate::latch::Latch;
-
-/// Signs of life within one lease: two may be lost before the run is.
-const RENEWALS_PER_LEASE: u32 = 3;
+use crate::lease::Lease;
 
 /// Watches over a run until `done`. Asks the run to stop where it was cancelled or lost; goes on renewing then,
 /// because the tenant's place is free only when the worker let go.
-pub(crate) fn watch(inner: &Inner, run: &RunRecord, cancellation: &Cancellation, done: &Latch) {
-    let lease = Duration::from_millis(inner.settings.lease_ms);
+pub(crate) fn watch(
+    inner: &Inner,
+    run: &RunRecord,
+    lease: &Lease,
+    cancellation: &Cancellation,
+    done: &Latch,
+) {
     let poll = Duration::from_millis(inner.settings.cancel_poll_ms);
-    let mut renewed = Instant::now();
     while !done.wait(poll) {
-        let renew = renewed.elapsed() >= lease / RENEWALS_PER_LEASE;
+        let renew = lease.is_due();
         let asked = Instant::now();
         match ask(inner, run, renew) {
             Ok(state) => {
-                if renew {
-                    renewed = asked;
+                if renew && state != RunState::Lost {
+                    lease.renew(asked);
                 }
                 follow(state, cancellation);
             }
-            Err(error) => {
-                tracing::warn!(%error, "could not look after the run");
-                if renewed.elapsed() >= lease {
-                    cancellation.stop(Stop::LeaseLost);
-                }
-            }
+            Err(error) => tracing::warn!(%error, "could not look after the run"),
+        }
+    }
+}
+
+/// Asks the run to stop before its lease ends, even while the watcher waits for an answer of the database.
+pub(crate) fn guard(lease: &Lease, cancellation: &Cancellation, done: &Latch) {
+    loop {
+        let left = lease.left();
+        if left.is_zero() {
+            tracing::warn!("the lease could not be renewed in time");
+            return cancellation.stop(Stop::LeaseLost);
+        }
+        if done.wait(left) {
+            return;
         }
     }
 }
@@ -41,7 +52,7 @@ pub(crate) fn watch(inner: &Inner, run: &RunRecord, cancellation: &Cancellation,
 fn ask(inner: &Inner, run: &RunRecord, renew: bool) -> Result<RunState, StoreError> {
     let control = &inner.store.control;
     if renew {
-        control.run_renew(&run.id, run.fence, inner.lease_now(), inner.settings.lease_ms)
+        control.run_renew(&run.id, run.fence, inner.now(), inner.settings.lease_ms)
     } else {
         control.run_state(&run.id, run.fence)
     }

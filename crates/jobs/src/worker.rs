@@ -1,14 +1,15 @@
 //! Workers: threads that take runs from the queue, one at a time each.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 use reinstate_store::control::ClaimRules;
 
 use crate::execution;
 use crate::ids::prefixed;
 use crate::jobs::Inner;
-use crate::messenger;
 
 /// Starts the workers.
 pub(crate) fn start(inner: &Arc<Inner>) -> impl Iterator<Item = std::io::Result<JoinHandle<()>>> {
@@ -27,13 +28,26 @@ fn work(inner: &Inner, name: &str) {
         if inner.signal.is_stopping() {
             return;
         }
-        match inner.store.control.run_claim(name, inner.lease_now(), rules) {
-            Ok(Some(claimed)) => execution::execute(inner, &claimed),
-            Ok(None) => inner.signal.wait(seen, messenger::poll(inner)),
+        let asked = Instant::now();
+        match inner.store.control.run_claim(name, inner.now(), rules) {
+            Ok(Some(claimed)) => execution::execute(inner, &claimed, asked),
+            Ok(None) => inner.signal.wait(seen, poll(inner)),
             Err(error) => {
                 tracing::warn!(%error, "could not look for runs; trying again");
-                inner.signal.wait(seen, messenger::poll(inner));
+                inner.signal.wait(seen, Duration::from_millis(inner.settings.poll_ms));
             }
         }
     }
+}
+
+/// How long to wait before the next look. Many processes look after an outage at the same moment, so that looks are
+/// spread by chance.
+fn poll(inner: &Inner) -> Duration {
+    if !inner.signal.is_listening() {
+        return Duration::from_millis(inner.settings.poll_ms);
+    }
+    let poll_ms = inner.settings.poll_listening_ms;
+    let spread = (poll_ms / 5).max(1);
+    let chance = RandomState::new().hash_one(0_u8) % spread;
+    Duration::from_millis(poll_ms.saturating_sub(spread / 2).saturating_add(chance))
 }

@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reinstate_http::{AppState, AuthSettings, HttpSettings, serve};
-use reinstate_jobs::{DataLock, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
+use reinstate_jobs::{Custody, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, TenantId};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
@@ -67,13 +67,12 @@ impl TestServer {
             store: StoreSettings::new(home.url(dir.path())),
         };
         adjust(&mut settings);
-        let is_alone = matches!(settings.store.url, DatabaseUrl::Sqlite { .. });
-        let lock = is_alone.then(|| DataLock::take(dir.path()).unwrap());
+        let custody = Custody::take(&settings.store.url).unwrap();
         let store = Store::open(&settings.store).unwrap();
         let objects = Objects::open(&dir.path().join("objects")).unwrap();
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
         let jobs =
-            Jobs::start(lock, store.clone(), objects.clone(), settings.jobs, clock.clone(), ids.clone())
+            Jobs::start(custody, store.clone(), objects.clone(), settings.jobs, clock.clone(), ids.clone())
                 .unwrap();
         let state =
             AppState::new(store.clone(), objects, jobs.clone(), &auth, settings.http, clock, ids).unwrap();
