@@ -282,4 +282,4 @@ pub(super) fn active_run(
 
 /// The condition of the index `restore_runs_one_active`, letter by letter: bound values would hide the index from
 /// the planner.
-const ACTIVE: &str = "status IN ('pending', 'queued', 'running')";
+pub(super) const ACTIVE: &str = "status IN ('pending', 'queued', 'running')";

@@ -29,10 +29,6 @@ impl RunStatus {
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
 
-    /// The states in which a run still has something before it.
-    pub(crate) const ACTIVE: [&'static str; 3] =
-        [Self::Pending.as_str(), Self::Queued.as_str(), Self::Running.as_str()];
-
     /// The spelling in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

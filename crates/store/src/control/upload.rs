@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use diesel::dsl::{exists, not};
+use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::ControlPlane;
+use super::run::ACTIVE;
 use super::schema::{restore_runs, uploads};
-use super::status::RunStatus;
 use crate::database::Database;
 use crate::database::sql_types::Micros;
 use crate::error::StoreError;
@@ -19,11 +20,8 @@ const KEYS_PER_STATEMENT: usize = 5_000;
 /// The active runs that read an upload: part of a query on uploads.
 macro_rules! needed_by_run {
     () => {
-        restore_runs::table.filter(
-            restore_runs::source_ref
-                .eq(uploads::object_key.nullable())
-                .and(restore_runs::status.eq_any(RunStatus::ACTIVE)),
-        )
+        restore_runs::table
+            .filter(restore_runs::source_ref.eq(uploads::object_key.nullable()).and(sql::<Bool>(ACTIVE)))
     };
 }
 

@@ -1,11 +1,13 @@
 //! The control plane's rules, on a real file each.
 
+mod columns;
 mod configurations;
 mod laws;
 mod plans;
 mod queue;
 mod queue_watches;
 mod races;
+mod server_faults;
 mod system_models;
 
 use reinstate_engine::Counters;

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::*;
 
 on_both! {
+    models_of_the_platform_are_filtered_ordered_and_counted_like_any_other,
     a_run_shows_its_state_and_nothing_of_the_inside,
     a_configuration_shows_its_lists_as_arrays,
     logs_are_listed_in_the_order_in_which_they_were_written,
@@ -177,4 +178,39 @@ fn a_look_at_a_run_whose_commit_does_not_end_is_answered_all_the_same(backend: B
     let run = plane.claim(MINUTE).unwrap();
     assert!(plane.run_commit_begin(&run.id, run.fence, MINUTE).unwrap());
     assert_eq!(get(&plane, "restore_runs", "run-a")["status"], "running");
+}
+
+fn models_of_the_platform_are_filtered_ordered_and_counted_like_any_other(backend: Backend) {
+    let plane = backend.plane();
+    let acme = tenant("acme");
+    for (place, include) in [&["describe"][..], &["data"], &["describe", "data"]].into_iter().enumerate() {
+        let include = include.iter().map(|part| (*part).to_owned()).collect();
+        let id = format!("restore-{place}");
+        let models = (place == 1).then(|| vec!["orders".to_owned()]);
+        let restore = NewRestore { include, models, description: None, ..restore(&id) };
+        plane.restores_create(&acme, &[restore], place as i64 * 1_000_000).unwrap();
+    }
+    let ids = |model: &str, pairs: &[(&str, &str)]| -> Vec<String> {
+        let shown = list(&plane, "acme", model, pairs);
+        shown.iter().map(|record| record["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let since = [("filter[where][created_at][$gte]", "1970-01-01T00:00:01Z")];
+    assert_eq!(ids("restores", &since), ["restore-1", "restore-2"]);
+    let at = [("filter[where][created_at]", "1970-01-01T01:00:02+01:00")];
+    assert_eq!(ids("restores", &at), ["restore-2"]);
+    let data = [("filter[where][include][$any]", "data"), ("filter[order]", "created_at desc")];
+    assert_eq!(ids("restores", &data), ["restore-2", "restore-1"]);
+    let by_models = [("filter[where][models][$null]", "true"), ("filter[order]", "name desc")];
+    assert_eq!(ids("restores", &by_models), ["restore-2", "restore-0"]);
+    let enabled = [("filter[where][enabled]", "true"), ("filter[where][last_run_at][$null]", "true")];
+    assert_eq!(ids("restores", &enabled).len(), 3);
+
+    let pairs = [("filter[count]", "true"), ("filter[limit]", "2")];
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let page = plane.system_list(&acme, &reader(), "restores", |layout| parse_list_query(&pairs, layout));
+    let page = page.unwrap();
+    assert_eq!((page.records.len(), page.has_more, page.total), (2, true, Some(3)));
+    let many =
+        plane.system_get_many(&acme, &reader(), "restores", &["restore-2", "restore-0"], Trashed::Exclude);
+    assert!(many.unwrap()[0].contains("restore-2"));
 }
