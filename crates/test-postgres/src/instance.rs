@@ -170,10 +170,11 @@ impl Instance {
     fn configure(&self, options: ClusterOptions) {
         let (data, folder) = (self.folder.join("data"), self.folder.display());
         let max_connections = options.max_connections;
+        // Shared memory in files of its folder goes with the folder; after a stop at once, other kinds would stay.
         let mut configuration = format!(
             "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{folder}'\n\
              max_connections = {max_connections}\nfsync = off\nfull_page_writes = off\n\
-             shared_buffers = 64MB\nmax_wal_size = 256MB\nautovacuum = off\njit = off\n"
+             shared_buffers = 64MB\ndynamic_shared_memory_type = mmap\nmax_wal_size = 256MB\nautovacuum = off\njit = off\n"
         );
         if options.tls {
             let certificates = tls::make();
