@@ -28,6 +28,10 @@ const PING_WAIT: Duration = Duration::from_secs(2);
 /// Begins a transaction that writes.
 const SQLITE_BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 
+/// Begins a transaction that reads one state.
+const SQLITE_BEGIN_READ: &str = "BEGIN";
+const POSTGRES_BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// How long a transaction waits for a row that another one holds, in milliseconds, before it begins again: all of
 /// them are short, so a longer wait means that two wait for each other or a process stands still.
 const ROW_WAIT_MS: u32 = 1_000;
@@ -87,6 +91,15 @@ impl Connections {
         pool::get_timeout(&self.worker_readers, PING_WAIT)
     }
 
+    /// Does `work` in a transaction that sees one state of the data, however many statements it takes.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let begin = if self.is_exclusive() { SQLITE_BEGIN_READ } else { POSTGRES_BEGIN_READ };
+        self.reader()?.transaction_begun_by(begin, work)
+    }
+
     /// Does `work` in one transaction; on SQLite it holds the write lock from its start. On PostgreSQL a transaction
     /// that met another one and lost is done again as a whole, a few times: then `work` runs again.
     pub(super) fn write<T>(
@@ -137,7 +150,11 @@ impl Connections {
 const MIGRATION_LOCK: i64 = 0x7265_696e_7374_0001;
 
 fn migrate(connection: &mut Database) -> Result<(), StoreError> {
-    let failed = |message: String| StoreError::failed("bringing the control database up to date", message);
+    const DOING: &str = "bringing the control database up to date";
+    let failed = |message: String| match FailureKind::of_message(&message) {
+        kind if kind.passes() => StoreError::Unavailable { message },
+        _ => StoreError::failed(DOING, message),
+    };
     match connection {
         Database::Sqlite(connection) => connection.run_pending_migrations(SQLITE_MIGRATIONS).map(drop),
         Database::Postgres(connection) => connection

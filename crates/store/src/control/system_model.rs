@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use diesel::Connection;
 use reinstate_describe::{
     Caller, Field, FieldType, FilterFault, Layout, ListQuery, Model, ModelStatus, Name, Trashed,
 };
@@ -92,8 +91,7 @@ impl ControlPlane {
     ) -> Result<RecordPage, StoreError> {
         let table = known(model)?;
         let query = query(&table.layout)?;
-        let mut connection = self.connections.reader()?;
-        connection.transaction(|connection| {
+        self.connections.read(|connection| {
             query::list(connection, table.of_tenant(tenant), &table.layout, Some(caller), &query)
         })
     }

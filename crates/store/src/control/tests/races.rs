@@ -19,6 +19,7 @@ on_both! {
     racing_changes_of_the_same_configurations_are_all_made,
     a_cancelled_run_and_the_next_one_of_its_tenant_are_not_both_in_hands,
     statistics_of_racing_ends_add_up,
+    processes_that_start_together_make_the_tables_once,
 }
 
 fn racing_workers_take_each_run_once_and_in_the_order_of_its_tenant(backend: Backend) {
@@ -55,6 +56,26 @@ fn work(control: &ControlPlane, taken: &Mutex<HashMap<String, Vec<String>>>) {
         taken.lock().unwrap().entry(run.tenant.clone()).or_default().push(run.id.clone());
         assert!(control.run_finish(&run.id, run.fence, &finish(RunStatus::Completed), 3).unwrap());
     }
+}
+
+fn processes_that_start_together_make_the_tables_once(backend: Backend) {
+    let ground = backend.ground();
+    let settings = StoreSettings::new(ground.url());
+    // Only one process at a time uses a folder.
+    let count = if backend == Backend::Sqlite { 1 } else { 6 };
+    let start = Barrier::new(count);
+    std::thread::scope(|scope| {
+        for number in 0..count {
+            let (settings, start) = (&settings, &start);
+            scope.spawn(move || {
+                start.wait();
+                let control = Store::open(settings).unwrap().control;
+                queue(&control, "acme", &format!("run-{number}"));
+            });
+        }
+    });
+    let control = Store::open(&settings).unwrap().control;
+    assert_eq!(control.queue_state().unwrap().queued, i64::try_from(count).unwrap());
 }
 
 /// Calls that race: each on a thread of its own, all let go at the same time, half of them in another process.

@@ -76,6 +76,32 @@ mod postgres {
     }
 
     #[test]
+    fn a_control_transaction_that_lost_is_done_again_as_a_whole_a_few_times() {
+        let plane = Backend::Postgres.plane();
+        let lose = "DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$";
+        let mut tries = 0;
+        let written = plane.connections.write(|connection| {
+            tries += 1;
+            connection
+                .postgres()?
+                .batch_execute("INSERT INTO uploads VALUES ('u', 'acme', 'k', 'f', 1, 'ann', now())")?;
+            if tries < 4 {
+                connection.postgres()?.batch_execute(lose)?;
+            }
+            Ok(())
+        });
+        assert!(written.is_ok(), "{written:?}");
+        assert_eq!((tries, plane.upload_keys().unwrap().len()), (4, 1));
+        let mut tries = 0;
+        let refused = plane.connections.write(|connection| {
+            tries += 1;
+            connection.postgres()?.batch_execute(lose)?;
+            Ok(())
+        });
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })) && tries > 4);
+    }
+
+    #[test]
     fn a_connection_that_was_ended_is_away() {
         let database = reinstate_test_postgres::database();
         let (mut one, mut two) = (connect(&database.url()), connect(&database.url()));
