@@ -126,7 +126,9 @@ impl ControlPlane {
             match taken {
                 Taken::Run(run) => return Ok(Some(*run)),
                 Taken::Nothing => {}
-                Taken::Contested => std::thread::sleep(LOOK_PAUSE),
+                Taken::Contested => {
+                    self.queued.wait(self.queued.rings(), LOOK_PAUSE);
+                }
             }
         }
         Ok(None)

@@ -113,7 +113,8 @@ impl Connections {
                 Err(StoreError::Unavailable { message }) if self.may_repeat(&message, repeats) => {
                     repeats += 1;
                     tracing::debug!(message, repeats, "a control transaction lost against another one");
-                    std::thread::sleep(Duration::from_millis(REPEAT_PAUSE_MS * u64::from(repeats)));
+                    // What it lost against is another process's and cannot be heard of.
+                    std::thread::park_timeout(Duration::from_millis(REPEAT_PAUSE_MS * u64::from(repeats)));
                 }
                 done => return done,
             }

@@ -55,7 +55,8 @@ impl Listener {
             if left.is_zero() {
                 return false;
             }
-            std::thread::sleep(left.min(LOOK_EVERY));
+            // libpq keeps no thread that could wake us.
+            std::thread::park_timeout(left.min(LOOK_EVERY));
         }
     }
 
