@@ -5,17 +5,23 @@
 
 use std::borrow::Cow;
 
-use reinstate_describe::record_json::write_value;
+use reinstate_describe::record_json::{write_string, write_value};
 use reinstate_describe::value::{date, timestamp};
 use reinstate_describe::{BaseType, ColumnType, Value};
 use serde_json::value::RawValue;
 
-use super::{CodecError, decode as decode_field, element_oid, encode_single, take, with_length};
+use super::{
+    CodecError, decode as decode_field, element_oid, encode_single, take, text as text_of, with_length,
+};
 
 /// Appends an array.
 pub(super) fn encode(base: BaseType, text: &str, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let fault = CodecError::Cell("array");
-    let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| fault.clone())?;
+    let elements: Vec<&RawValue> = match text {
+        // Most access lists are empty.
+        "[]" => Vec::new(),
+        text => serde_json::from_str(text).map_err(|_| fault.clone())?,
+    };
     let has_null = elements.iter().any(|element| is_null(base, element));
     let dimensions = i32::from(!elements.is_empty());
     out.extend_from_slice(&dimensions.to_be_bytes());
@@ -43,11 +49,14 @@ fn is_null(base: BaseType, element: &RawValue) -> bool {
 
 fn encode_element(base: BaseType, json: &str, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let fault = || CodecError::Cell("array");
-    let string = || serde_json::from_str::<Cow<'_, str>>(json).map_err(|_| fault());
+    let string = || string_of(json).ok_or_else(fault);
     match base {
         BaseType::Text | BaseType::Uuid => encode_single(base, Value::Text(&string()?), out),
         BaseType::Integer => encode_single(base, Value::Int(json.parse().map_err(|_| fault())?), out),
-        BaseType::Boolean => encode_single(base, Value::Int(i64::from(json == "true")), out),
+        BaseType::Boolean => {
+            let is_true = json.parse::<bool>().map_err(|_| fault())?;
+            encode_single(base, Value::Int(i64::from(is_true)), out)
+        }
         BaseType::Timestamp => {
             let micros = timestamp::parse(&string()?).ok_or_else(fault)?;
             encode_single(base, Value::Int(micros), out)
@@ -57,6 +66,16 @@ fn encode_element(base: BaseType, json: &str, out: &mut Vec<u8>) -> Result<(), C
             encode_single(base, Value::Int(days), out)
         }
         BaseType::Decimal | BaseType::Json => encode_single(base, Value::Text(json), out),
+    }
+}
+
+/// The text of a JSON string.
+fn string_of(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str(json).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
     }
 }
 
@@ -74,21 +93,35 @@ pub(super) fn decode(base: BaseType, mut bytes: &[u8]) -> Result<String, CodecEr
     if dimensions == 1 {
         let count = i32::from_be_bytes(take(&mut bytes, ARRAY)?);
         take::<4>(&mut bytes, ARRAY)?;
+        if count < 0 {
+            return Err(fault());
+        }
         for index in 0..count {
             if index > 0 {
                 text.push(',');
             }
-            let length = i32::from_be_bytes(take(&mut bytes, ARRAY)?);
-            let Ok(length) = usize::try_from(length) else {
-                text.push_str("null");
-                continue;
-            };
-            let (element, rest) = bytes.split_at_checked(length).ok_or_else(fault)?;
-            bytes = rest;
-            let element = decode_field(oid, element)?;
-            write_value(ColumnType { base, array: false }, element.as_value(), &mut text);
+            decode_element(base, &mut bytes, &mut text)?;
         }
     }
     text.push(']');
     if bytes.is_empty() { Ok(text) } else { Err(fault()) }
+}
+
+/// Takes an element off the front and appends its JSON form.
+fn decode_element(base: BaseType, bytes: &mut &[u8], text: &mut String) -> Result<(), CodecError> {
+    let length = i32::from_be_bytes(take(bytes, "array")?);
+    if length == -1 {
+        text.push_str("null");
+        return Ok(());
+    }
+    let split = usize::try_from(length).ok().and_then(|length| bytes.split_at_checked(length));
+    let (element, rest) = split.ok_or(CodecError::Bytes("array"))?;
+    *bytes = rest;
+    if base == BaseType::Text {
+        write_string(text_of(element)?, text);
+    } else {
+        let value = decode_field(element_oid(base), element)?;
+        write_value(ColumnType { base, array: false }, value.as_value(), text);
+    }
+    Ok(())
 }

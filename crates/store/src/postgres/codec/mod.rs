@@ -115,22 +115,22 @@ pub(crate) fn row_begin(columns: usize, out: &mut Vec<u8>) {
 /// Appends a field: its length and its bytes. An absent value is written as null.
 ///
 /// # Errors
-/// [`CodecError::Cell`] where the value is not of the type.
+/// [`CodecError::Cell`] where the value is not of the type; `out` is as it was then.
 pub(crate) fn encode(column_type: ColumnType, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
     if matches!(value, Value::Absent | Value::Null) {
         out.extend_from_slice(&(-1_i32).to_be_bytes());
         return Ok(());
     }
-    with_length(out, |out| {
-        if column_type.array {
-            match value {
-                Value::Text(text) => array::encode(column_type.base, text, out),
-                _ => Err(CodecError::Cell("array")),
-            }
-        } else {
-            encode_single(column_type.base, value, out)
-        }
-    })
+    let start = out.len();
+    let encoded = with_length(out, |out| match (column_type.array, value) {
+        (false, _) => encode_single(column_type.base, value, out),
+        (true, Value::Text(text)) => array::encode(column_type.base, text, out),
+        (true, _) => Err(CodecError::Cell("array")),
+    });
+    if encoded.is_err() {
+        out.truncate(start);
+    }
+    encoded
 }
 
 /// Appends the length of what `write` appends, and that.
@@ -185,11 +185,8 @@ pub(crate) fn decode(oid: u32, bytes: &[u8]) -> Result<CellValue, CodecError> {
         INT2 => CellValue::Int(i16::from_be_bytes(exactly(bytes, "int2")?).into()),
         OID => CellValue::Int(u32::from_be_bytes(exactly(bytes, "oid")?).into()),
         BOOL => CellValue::Int(i64::from(exactly::<1>(bytes, "bool")? != [0])),
-        TIMESTAMPTZ | TIMESTAMP => {
-            let micros = i64::from_be_bytes(exactly(bytes, "timestamptz")?);
-            CellValue::Int(micros.checked_add(EPOCH_MICROS).ok_or(CodecError::Bytes("timestamptz"))?)
-        }
-        DATE => CellValue::Int(i64::from(i32::from_be_bytes(exactly(bytes, "date")?)) + EPOCH_DAYS),
+        TIMESTAMPTZ | TIMESTAMP => CellValue::Int(instant(bytes)?),
+        DATE => CellValue::Int(day(bytes)?),
         NUMERIC => CellValue::Text(numeric::decode(bytes)?),
         UUID => CellValue::Text(uuid::decode(bytes)?),
         JSONB => match bytes {
@@ -202,6 +199,23 @@ pub(crate) fn decode(oid: u32, bytes: &[u8]) -> Result<CellValue, CodecError> {
             CellValue::Text(array::decode(base.ok_or(CodecError::Type(oid))?, bytes)?)
         }
     })
+}
+
+/// Microseconds since 1970. The ends of the range stand for the infinities, which are no instants.
+fn instant(bytes: &[u8]) -> Result<i64, CodecError> {
+    let fault = CodecError::Bytes("timestamptz");
+    match i64::from_be_bytes(exactly(bytes, "timestamptz")?) {
+        i64::MIN | i64::MAX => Err(fault),
+        micros => micros.checked_add(EPOCH_MICROS).ok_or(fault),
+    }
+}
+
+/// Days since 1970. The ends of the range stand for the infinities, which are no days.
+fn day(bytes: &[u8]) -> Result<i64, CodecError> {
+    match i32::from_be_bytes(exactly(bytes, "date")?) {
+        i32::MIN | i32::MAX => Err(CodecError::Bytes("date")),
+        days => Ok(i64::from(days) + EPOCH_DAYS),
+    }
 }
 
 fn text(bytes: &[u8]) -> Result<&str, CodecError> {

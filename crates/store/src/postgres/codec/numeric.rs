@@ -1,6 +1,8 @@
 //! Exact decimals: a number of base-10,000 digits, the weight of the first, a sign, and the digits shown after
 //! the point.
 
+use reinstate_describe::value::decimal::FRACTION_DIGITS_MAX;
+
 use super::{CodecError, take};
 
 /// Decimal digits in one of the format's.
@@ -17,7 +19,8 @@ pub(super) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), CodecError> {
         None => (POSITIVE, text),
     };
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+    let is_fit = !whole.is_empty() && fraction.len() <= FRACTION_DIGITS_MAX;
+    if !is_fit || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
         return Err(fault());
     }
     let whole = whole.trim_start_matches('0');
@@ -97,45 +100,49 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<String, CodecError> {
         // NaN and the infinities have signs of their own.
         return Err(fault);
     }
-    let mut digits = bytes.chunks_exact(2).map(|group| match group {
+    let mut groups = bytes.chunks_exact(2).map(|group| match group {
         [high, low] => u16::from_be_bytes([*high, *low]),
         _ => 0,
     });
-    let mut text = String::new();
+    let mut text = String::with_capacity(2 + GROUP * (count + 1));
     if sign == NEGATIVE {
         text.push('-');
     }
-    let mut is_first = true;
+    let sign_end = text.len();
     for _ in 0..=weight.max(-1) {
-        let group = digits.next().unwrap_or_default();
+        let group = groups.next().unwrap_or_default();
+        let is_first = text.len() == sign_end;
         push_group(&mut text, group, is_first)?;
-        is_first = false;
     }
-    if is_first {
+    if text.len() == sign_end {
         text.push('0');
     }
-    let mut fraction = String::new();
-    // Groups that lie wholly behind the point's first ones.
+    let whole_end = text.len();
+    text.push('.');
+    // Groups of zeros between the point and the first that was sent.
     for _ in weight + 1..0 {
-        fraction.push_str("0000");
+        text.push_str("0000");
     }
-    for group in digits {
-        push_group(&mut fraction, group, false)?;
+    for group in groups {
+        push_group(&mut text, group, false)?;
     }
-    let fraction = fraction.trim_end_matches('0');
-    if !fraction.is_empty() {
-        text.push('.');
-        text.push_str(fraction);
-    }
-    Ok(text)
+    let kept = text.trim_end_matches('0').len();
+    text.truncate(if kept == whole_end + 1 { whole_end } else { kept });
+    Ok(if text == "-0" { "0".to_owned() } else { text })
 }
 
+/// Appends four digits; without zeros in front where they are the first.
 fn push_group(text: &mut String, group: u16, is_first: bool) -> Result<(), CodecError> {
-    use std::fmt::Write as _;
     if group >= 10_000 {
         return Err(CodecError::Bytes("numeric"));
     }
-    // Writing to a text cannot fail.
-    let _ = if is_first { write!(text, "{group}") } else { write!(text, "{group:04}") };
+    let mut has_begun = !is_first;
+    for unit in [1_000, 100, 10, 1] {
+        let digit = u8::try_from(group / unit % 10).unwrap_or_default();
+        has_begun |= digit != 0;
+        if has_begun {
+            text.push(char::from(b'0' + digit));
+        }
+    }
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! Cells there and back, and bytes as the manual has them.
 
+mod server;
+
 use proptest::prelude::*;
+use reinstate_describe::value::cases::CASES;
+use reinstate_describe::value::coerce;
 use reinstate_describe::{CellValue, ColumnType, Value};
 
 use super::*;
@@ -13,9 +17,12 @@ fn there(column_type: ColumnType, value: Value<'_>) -> Vec<u8> {
     bytes.to_vec()
 }
 
+fn oid_of(column_type: ColumnType) -> u32 {
+    if column_type.array { array_oid(column_type.base) } else { element_oid(column_type.base) }
+}
+
 fn back(column_type: ColumnType, bytes: &[u8]) -> CellValue {
-    let base = column_type.base;
-    decode(if column_type.array { array_oid(base) } else { element_oid(base) }, bytes).unwrap()
+    decode(oid_of(column_type), bytes).unwrap()
 }
 
 fn single(base: BaseType) -> ColumnType {
@@ -98,17 +105,83 @@ fn awkward_values_survive() {
 }
 
 #[test]
-fn cells_that_are_not_of_their_type_are_refused() {
+fn every_accepted_case_survives() {
+    for case in CASES.iter().filter(|case| case.output.is_some()) {
+        let column_type = case.field_type.column_type(case.is_array);
+        match coerce(column_type, case.input).unwrap() {
+            CellValue::Null => {}
+            cell => survives(column_type, &cell),
+        }
+    }
+}
+
+#[test]
+fn the_longest_decimals_survive() {
+    for text in [
+        format!("-{}.{}", "9".repeat(131_072), "9".repeat(16_383)),
+        format!("1{}", "0".repeat(131_071)),
+        format!("0.{}1", "0".repeat(16_382)),
+    ] {
+        survives(single(BaseType::Decimal), &CellValue::Text(text));
+    }
+    let too_fine = format!("0.{}1", "0".repeat(16_383));
+    assert!(encode(single(BaseType::Decimal), Value::Text(&too_fine), &mut Vec::new()).is_err());
+}
+
+#[test]
+fn decimals_are_read_canonically_whatever_digits_were_kept() {
+    for (bytes, text) in [
+        // A scale beyond the digits: 1.50, 100.00.
+        (&[0, 2, 0, 0, 0, 0, 0, 2, 0, 1, 0x13, 0x88][..], "1.5"),
+        (&[0, 1, 0, 0, 0, 0, 0, 2, 0, 100], "100"),
+        // Groups of zeros in front and behind, and a negative zero.
+        (&[0, 3, 0, 1, 0, 0, 0, 4, 0, 0, 0, 7, 0, 0], "7"),
+        (&[0, 0, 0, 0, 0x40, 0, 0, 0], "0"),
+        (&[0, 1, 255, 254, 0, 0, 0, 8, 0, 1], "0.00000001"),
+    ] {
+        assert_eq!(decode(NUMERIC, bytes), Ok(CellValue::Text(text.to_owned())));
+    }
+}
+
+#[test]
+fn what_is_no_value_of_ours_is_refused() {
+    for (oid, bytes) in [
+        (NUMERIC, &[0, 0, 0, 0, 0xd0, 0, 0, 0][..]),
+        (NUMERIC, &[0, 0, 0, 0, 0xf0, 0, 0, 0]),
+        (NUMERIC, &[0, 1, 0, 0, 0, 0, 0, 0, 0x27, 0x10]),
+        (TIMESTAMPTZ, &i64::MAX.to_be_bytes()),
+        (TIMESTAMPTZ, &i64::MIN.to_be_bytes()),
+        (DATE, &i32::MAX.to_be_bytes()),
+        (DATE, &i32::MIN.to_be_bytes()),
+        (JSONB, &[2, b'1']),
+        (TEXT, &[0xff]),
+        // Two dimensions, elements of another type, a length of less than nothing, and too few elements.
+        (1016, &[0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]),
+        (1016, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25]),
+        (1009, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 1, 0, 0, 0, 1, 255, 255, 255, 254]),
+        (1009, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 25, 255, 255, 255, 255, 0, 0, 0, 1]),
+        (1009, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 25, 0x7f, 255, 255, 255, 0, 0, 0, 1]),
+    ] {
+        assert!(matches!(decode(oid, bytes), Err(CodecError::Bytes(_))), "{oid} {bytes:?}");
+    }
+    assert_eq!(decode(600, &[]), Err(CodecError::Type(600)));
+}
+
+#[test]
+fn cells_that_are_not_of_their_type_are_refused_and_leave_nothing_behind() {
     let mut out = Vec::new();
     assert!(encode(single(BaseType::Integer), Value::Text("1"), &mut out).is_err());
     assert!(encode(single(BaseType::Decimal), Value::Text("x"), &mut out).is_err());
     assert!(encode(array_of(BaseType::Integer), Value::Text("[1.5]"), &mut out).is_err());
+    assert!(encode(array_of(BaseType::Text), Value::Text(r#"["a",1]"#), &mut out).is_err());
+    assert!(encode(array_of(BaseType::Boolean), Value::Text("[1]"), &mut out).is_err());
+    assert!(out.is_empty());
     assert_eq!(decode(NUMERIC, &[0, 0, 0, 0, 0xc0, 0, 0, 0]), Err(CodecError::Bytes("numeric")));
 }
 
 proptest! {
     #[test]
-    fn decimals_survive(whole in "[1-9][0-9]{0,40}|0", fraction in "[0-9]{0,30}[1-9]|", negative: bool) {
+    fn decimals_survive(whole in "[1-9][0-9]{0,59}|0", fraction in "[0-9]{0,59}[1-9]|", negative: bool) {
         let point = if fraction.is_empty() { "" } else { "." };
         let is_zero = whole == "0" && fraction.is_empty();
         let sign = if negative && !is_zero { "-" } else { "" };
@@ -132,7 +205,56 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(oid in prop::sample::select(vec![16_u32, 20, 21, 23, 25, 1082, 1184, 1700, 2950, 3802, 1009, 1016, 1231, 2951, 3807, 1]), bytes: Vec<u8>) {
+    fn nested_json_survives(json in nested_json()) {
+        survives(single(BaseType::Json), &CellValue::Text(json.to_string()));
+        let list = serde_json::Value::from(vec![json, serde_json::Value::Null]).to_string();
+        survives(array_of(BaseType::Json), &CellValue::Text(list));
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(oid in any_oid(), bytes: Vec<u8>) {
         let _ = decode(oid, &bytes);
     }
+
+    #[test]
+    fn bytes_of_values_that_were_changed_are_read_or_refused(
+        case in prop::sample::select(CASES),
+        changes: Vec<(prop::sample::Index, u8)>,
+        end: prop::sample::Index,
+    ) {
+        let column_type = case.field_type.column_type(case.is_array);
+        if let Ok(cell @ (CellValue::Int(_) | CellValue::Text(_))) = coerce(column_type, case.input) {
+            let mut bytes = there(column_type, cell.as_value());
+            for (at, byte) in changes {
+                if !bytes.is_empty() {
+                    *at.get_mut(&mut bytes) = byte;
+                }
+            }
+            let _ = decode(oid_of(column_type), &bytes);
+            let _ = decode(oid_of(column_type), &bytes[..end.index(bytes.len() + 1)]);
+        }
+    }
+}
+
+fn any_oid() -> impl Strategy<Value = u32> {
+    let arrays = BASE_TYPES.map(array_oid);
+    let singles =
+        [BOOL, NAME, INT8, INT2, INT4, TEXT, OID, JSON, DATE, TIMESTAMP, TIMESTAMPTZ, NUMERIC, UUID, JSONB];
+    prop::sample::select([&arrays[..], &singles[..]].concat())
+}
+
+fn nested_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        any::<String>().prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(6, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(serde_json::Value::from),
+            prop::collection::btree_map(any::<String>(), inner, 0..5)
+                .prop_map(|map| map.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
 }
