@@ -39,7 +39,8 @@ pub enum Filter {
 }
 
 /// A test of one value. Values are in the encoding of the column's cells, never null. Decimals compare as
-/// numbers (`value::decimal::compare`), everything else as its cell does; texts by their bytes.
+/// numbers (`value::decimal::compare`), JSON by its value however it is spelled (`value::is_same_json`), everything
+/// else as its cell does; texts by their bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     /// The same value.
