@@ -152,13 +152,8 @@ fn attempt(
         Err(outcome) => return outcome,
     };
     let mut events = RecorderEvents(recorder);
-    let environment = Environment {
-        clock: &inner.clock,
-        ids: inner.ids.as_ref(),
-        events: &mut events,
-        cancellation,
-        gate,
-    };
+    let environment =
+        Environment { clock: &inner.clock, ids: inner.ids.as_ref(), events: &mut events, cancellation, gate };
     match restore(archive, &request, target, environment) {
         Ok(counters) => Outcome::Completed(counters),
         Err(failure) => of_failure(failure, gate),

@@ -113,9 +113,7 @@ fn finish(
         error: failure.map(|failure| failure.sentence.clone()),
         error_detail: failure.map(|failure| failure.detail.clone()),
     };
-    let written = persist(inner, || {
-        inner.store.control.run_finish(&run.id, run.fence, &finish, inner.now())
-    });
+    let written = persist(inner, || inner.store.control.run_finish(&run.id, run.fence, &finish, inner.now()));
     match written {
         Ok(true) => {
             if let Some(options) = ImportOptions::of_snapshot(&run.config_snapshot) {
@@ -144,9 +142,8 @@ fn postpone(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, message: &s
 
 fn requeue(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, requeue: Requeue) {
     recorder.write_rest();
-    let written = persist(inner, || {
-        inner.store.control.run_requeue(&run.id, run.fence, requeue, inner.now())
-    });
+    let written =
+        persist(inner, || inner.store.control.run_requeue(&run.id, run.fence, requeue, inner.now()));
     match written {
         Ok(true) => tracing::info!("the run went back into the queue"),
         Ok(false) => tracing::warn!("the run went to another worker before it was put back"),

@@ -240,13 +240,16 @@ async fn frozen_and_immutable_models_refuse_writes() {
 
 #[actix_web::test]
 async fn writers_meeting_a_restore_are_told_to_come_again() {
+    use reinstate_describe::Name;
     use reinstate_engine::Cancellation;
     use reinstate_store::{RunToken, TenantId};
     let server = TestServer::start_with(BACKEND, |settings| settings.store.busy_timeout_ms = 300).await;
     let session = server.session("alpha", "full");
     session.orders(&["a"]).await;
     let tenant = server.store.tenants.open(&TenantId::new("alpha").unwrap()).unwrap();
-    let held = tenant.target(RunToken { run_id: "run_other", fence: 1 }, &Cancellation::default()).unwrap();
+    let mut held =
+        tenant.target(RunToken { run_id: "run_other", fence: 1 }, &Cancellation::default()).unwrap();
+    held.records_clear(&Name::new("orders").unwrap()).unwrap();
     let refused = session.put("/api/data/orders/a", json!({ "title": "x" })).await;
     refused.refused(503, "SERVICE_UNAVAILABLE");
     assert!(refused.header("retry-after").is_some());
