@@ -1,4 +1,4 @@
-//! A server's inside in a folder of its own: store, objects, workers.
+//! A server's inside, in a folder or on a database: store, objects, workers.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use reinstate_archive::{ArchiveWriter, ManifestHeader};
 use reinstate_describe::{AccessLevel, Caller, Trashed};
-use reinstate_engine::IdSource;
+use reinstate_engine::{Clock, IdSource};
 use reinstate_jobs::{
-    CheckedUpload, DataLock, ImportForm, Imported, JobSettings, Jobs, JobsError, Objects, SystemClock,
+    CheckedUpload, Custody, ImportForm, Imported, JobSettings, Jobs, JobsError, Objects, SystemClock,
     TimeOrderedIds,
 };
 use reinstate_store::control::{RunRecord, RunStatus};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, Tenant, TenantId};
 use serde_json::Value as Json;
 use tempfile::TempDir;
+
+use crate::backend::{Backend, Home};
 
 /// Longest wait for something that takes milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,8 +29,11 @@ pub(crate) struct House {
     pub(crate) jobs: Jobs,
     pub(crate) store: Store,
     pub(crate) ids: Arc<TestIds>,
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Arc<TempDir>,
     settings: JobSettings,
+    store_settings: StoreSettings,
+    /// Below the store, which is dropped first.
+    home: Home,
 }
 
 /// Settings for tests: two workers, everything as it is by default.
@@ -37,39 +42,62 @@ pub(crate) fn settings() -> JobSettings {
 }
 
 impl House {
-    pub(crate) fn new() -> Self {
-        Self::with(|_| {})
+    pub(crate) fn new(backend: Backend) -> Self {
+        Self::with(backend, |_| {})
     }
 
-    pub(crate) fn with(change: impl FnOnce(&mut JobSettings)) -> Self {
-        Self::with_store(|_| {}, change)
+    pub(crate) fn with(backend: Backend, change: impl FnOnce(&mut JobSettings)) -> Self {
+        Self::with_store(backend, |_| {}, change)
     }
 
     pub(crate) fn with_store(
+        backend: Backend,
         change_store: impl FnOnce(&mut StoreSettings),
         change: impl FnOnce(&mut JobSettings),
     ) -> Self {
-        Self::at(tempfile::tempdir().unwrap(), change_store, change)
+        Self::at(Home::new(backend), tempfile::tempdir().unwrap(), change_store, change)
     }
 
-    /// A house in a folder that may hold something already.
+    /// A house in a folder, or on a database, that may hold something already.
     pub(crate) fn at(
+        home: Home,
         dir: TempDir,
         change_store: impl FnOnce(&mut StoreSettings),
         change: impl FnOnce(&mut JobSettings),
     ) -> Self {
         let mut settings = settings();
         change(&mut settings);
-        let mut store = store_settings(dir.path());
-        change_store(&mut store);
-        let lock = DataLock::take(dir.path()).unwrap();
-        let store = Store::open(&store).unwrap();
-        let ids = Arc::new(TestIds::default());
-        let jobs = start(lock, &store, &objects_dir(dir.path()), &settings, &ids).unwrap();
-        Self { jobs, store, ids, dir, settings }
+        let mut store_settings = StoreSettings::new(home.url(dir.path()));
+        change_store(&mut store_settings);
+        Self::open(home, Arc::new(dir), store_settings, settings, Arc::new(SystemClock), |_| {})
     }
 
-    /// Ends this process's part and starts a new one on the same folder; `between` sees the folder unattended.
+    /// Another server on this one's database and storage folder.
+    pub(crate) fn beside(&self, clock: Arc<dyn Clock>, change: impl FnOnce(&mut JobSettings)) -> Self {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        let (home, dir) = (self.home.clone(), Arc::clone(&self.dir));
+        Self::open(home, dir, self.store_settings.clone(), settings, clock, |_| {})
+    }
+
+    fn open(
+        home: Home,
+        dir: Arc<TempDir>,
+        store_settings: StoreSettings,
+        settings: JobSettings,
+        clock: Arc<dyn Clock>,
+        between: impl FnOnce(&Store),
+    ) -> Self {
+        let custody = Custody::take(&store_settings.url).unwrap();
+        let store = Store::open(&store_settings).unwrap();
+        between(&store);
+        let ids = Arc::new(TestIds::default());
+        let objects = objects_dir(dir.path());
+        let jobs = start(custody, &store, &objects, &settings, clock, &ids).unwrap();
+        Self { jobs, store, ids, dir, settings, store_settings, home }
+    }
+
+    /// Ends this process's part and starts a new one on the same data; `between` sees the data unattended.
     pub(crate) fn restart(self, between: impl FnOnce(&Store)) -> Self {
         self.restart_with(|_| {}, between)
     }
@@ -81,20 +109,30 @@ impl House {
         between: impl FnOnce(&Store),
     ) -> Self {
         block_on(self.jobs.shutdown(Duration::ZERO));
-        let Self { jobs, store, ids, dir, mut settings } = self;
+        let Self { jobs, store, ids: _, dir, mut settings, store_settings, home } = self;
         drop((jobs, store));
         change(&mut settings);
-        let lock = DataLock::take(dir.path()).unwrap();
-        let store = open_store(dir.path());
-        between(&store);
-        let jobs = start(lock, &store, &objects_dir(dir.path()), &settings, &ids).unwrap();
-        Self { jobs, store, ids, dir, settings }
+        Self::open(home, dir, store_settings, settings, Arc::new(SystemClock), |store| {
+            between(store);
+            // Long enough for every lease to end, which a server among many waits for.
+            if !store.control.is_exclusive() {
+                store.control.leases_expire(SystemClock.now_micros()).unwrap();
+            }
+        })
     }
 
     /// Another server with databases in `dir` and this one's storage folder.
-    pub(crate) fn start_beside(&self, dir: &Path) -> Result<Jobs, JobsError> {
-        let lock = DataLock::take(dir)?;
-        start(lock, &open_store(dir), &objects_dir(self.dir.path()), &self.settings, &self.ids)
+    pub(crate) fn start_with_databases_in(&self, dir: &Path) -> Result<Jobs, JobsError> {
+        let settings = StoreSettings::new(DatabaseUrl::Sqlite { dir: dir.to_owned() });
+        let custody = Custody::take(&settings.url)?;
+        let store = Store::open(&settings).unwrap();
+        let clock = Arc::new(SystemClock);
+        start(custody, &store, &objects_dir(self.dir.path()), &self.settings, clock, &self.ids)
+    }
+
+    /// The store once more, as another process has it.
+    pub(crate) fn open_store(&self) -> Store {
+        Store::open(&self.store_settings).unwrap()
     }
 
     pub(crate) fn upload(&self, tenant: &str, bytes: &[u8]) -> Result<CheckedUpload, JobsError> {
@@ -150,6 +188,19 @@ impl House {
         run
     }
 
+    /// [`House::completed`] where the database may be away for moments.
+    pub(crate) fn completed_through_faults(&self, tenant: &str, run_id: &str) -> RunRecord {
+        let begin = Instant::now();
+        loop {
+            let run = self.store.control.run_get(&tenant_id(tenant), run_id);
+            if run.as_ref().is_ok_and(|run| run.status.has_ended() && run.lease_owner.is_none()) {
+                return self.completed(tenant, run_id);
+            }
+            assert!(begin.elapsed() < PATIENCE, "the run stays as it is: {run:#?}");
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+    }
+
     pub(crate) fn tenant(&self, tenant: &str) -> Tenant {
         self.store.tenants.open(&tenant_id(tenant)).unwrap()
     }
@@ -198,10 +249,6 @@ impl House {
     }
 }
 
-fn store_settings(dir: &Path) -> StoreSettings {
-    StoreSettings::new(DatabaseUrl::Sqlite { dir: dir.to_owned() })
-}
-
 /// Copies the files of a folder, and of those below it, where they are.
 pub(crate) fn copy_files(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
@@ -215,24 +262,21 @@ pub(crate) fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-pub(crate) fn open_store(dir: &Path) -> Store {
-    Store::open(&store_settings(dir)).unwrap()
-}
-
 fn objects_dir(dir: &Path) -> PathBuf {
     dir.join("objects")
 }
 
 fn start(
-    lock: DataLock,
+    custody: Custody,
     store: &Store,
     objects: &Path,
     settings: &JobSettings,
+    clock: Arc<dyn Clock>,
     ids: &Arc<TestIds>,
 ) -> Result<Jobs, JobsError> {
     let objects = Objects::open(objects).unwrap();
     let ids: Arc<dyn IdSource> = Arc::<TestIds>::clone(ids);
-    Jobs::start(Some(lock), store.clone(), objects, settings.clone(), Arc::new(SystemClock), ids)
+    Jobs::start(custody, store.clone(), objects, settings.clone(), clock, ids)
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {

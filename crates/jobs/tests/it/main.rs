@@ -1,9 +1,29 @@
-//! Whole restores through workers, on real files: what is applied, what is not, and what survives.
+//! Whole restores through workers, on real databases: what is applied, what is not, and what survives. Every case runs
+//! on every database.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::duplicate_mod, reason = "the cases are there once for each database")]
 
-mod cancels;
-mod configurations;
+mod backend;
 mod harness;
-mod imports;
-mod recovery;
-mod uploads;
+mod lost_worker;
+
+#[path = "."]
+mod sqlite {
+    use crate::backend::Backend;
+
+    const BACKEND: Backend = Backend::Sqlite;
+
+    mod cases;
+    mod exclusive;
+}
+
+#[path = "."]
+mod postgres {
+    use crate::backend::Backend;
+
+    const BACKEND: Backend = Backend::Postgres;
+
+    mod cases;
+    mod faults;
+    mod shared;
+}

@@ -2,11 +2,12 @@ use bytes::Bytes;
 use reinstate_describe::{AccessLevel, Caller};
 use reinstate_jobs::JobsError;
 
+use super::super::BACKEND;
 use crate::harness::*;
 
 #[test]
 fn what_is_no_archive_is_refused_and_leaves_nothing_behind() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let cut = {
         let mut bytes = notes(&lines(0, 10));
         bytes.truncate(bytes.len() / 2);
@@ -21,7 +22,7 @@ fn what_is_no_archive_is_refused_and_leaves_nothing_behind() {
 
 #[test]
 fn an_upload_above_the_limit_is_refused_while_it_comes_in() {
-    let house = House::with(|settings| settings.upload_bytes_max = 1_000);
+    let house = House::with(BACKEND, |settings| settings.upload_bytes_max = 1_000);
     block_on(async {
         let mut upload = house.jobs.upload_begin(&tenant_id("acme"), &full(), None).await.unwrap();
         upload.write(Bytes::from(vec![b'x'; 1_000])).await.unwrap();
@@ -34,7 +35,7 @@ fn an_upload_above_the_limit_is_refused_while_it_comes_in() {
 
 #[test]
 fn an_upload_that_breaks_off_is_removed() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     block_on(async {
         let mut upload = house.jobs.upload_begin(&tenant_id("acme"), &full(), None).await.unwrap();
         upload.write(Bytes::from(vec![b'x'; 3 << 20])).await.unwrap();
@@ -46,7 +47,7 @@ fn an_upload_that_breaks_off_is_removed() {
 
 #[test]
 fn a_kept_upload_stays_and_a_forgotten_one_goes() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let stored = house.jobs.upload_keep(house.upload("acme", &notes(&lines(0, 1))).unwrap()).unwrap();
     assert_eq!(stored.filename, "data.zip");
     assert_eq!(stored.source_ref, format!("uploads/acme/{}.zip", stored.id));
@@ -57,29 +58,15 @@ fn a_kept_upload_stays_and_a_forgotten_one_goes() {
 
 #[test]
 fn a_reader_may_not_upload() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let reader = Caller::new(AccessLevel::Read, "rob");
     let refused = block_on(house.jobs.upload_begin(&tenant_id("acme"), &reader, None));
     assert!(matches!(refused, Err(JobsError::Forbidden { .. })));
 }
 
 #[test]
-fn files_without_a_row_are_removed_at_the_next_start() {
-    let house = House::new();
-    let stored = house.jobs.upload_keep(house.upload("acme", &notes(&lines(0, 1))).unwrap()).unwrap();
-    let folder = house.dir.path().join("objects/uploads/acme");
-    for name in ["upload_crashed.zip", "upload_unfinished.zip#1"] {
-        std::fs::write(folder.join(name), b"half").unwrap();
-    }
-    let house = house.restart(|_| {});
-    let files = house.files();
-    assert_eq!(files.len(), 1, "{files:?}");
-    assert!(files[0].ends_with(&stored.source_ref));
-}
-
-#[test]
 fn an_upload_whose_time_is_over_goes_unless_a_run_needs_it() {
-    let house = House::with(|settings| settings.workers = 0);
+    let house = House::with(BACKEND, |settings| settings.workers = 0);
     let needed = house.import("acme", &notes(&lines(0, 1)));
     house.jobs.upload_keep(house.upload("acme", &notes(&lines(0, 1))).unwrap()).unwrap();
     assert_eq!(house.files().len(), 2);
@@ -96,7 +83,7 @@ fn an_upload_whose_time_is_over_goes_unless_a_run_needs_it() {
 
 #[test]
 fn a_file_name_loses_its_folders_and_control_characters() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     for (given, kept) in [
         ("C:\\Users\\ann\\my data.zip", "my data.zip"),
         ("../../etc/pass\u{0}wd\n", "passwd"),

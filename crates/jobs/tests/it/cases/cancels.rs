@@ -1,15 +1,15 @@
 use std::time::{Duration, Instant};
 
-use reinstate_engine::{Cancellation, Clock};
+use reinstate_engine::Clock;
 use reinstate_jobs::{JobsError, SystemClock};
-use reinstate_store::RunToken;
 use reinstate_store::control::RunStatus;
 
+use super::super::BACKEND;
 use crate::harness::*;
 
 #[test]
 fn a_cancelled_run_leaves_the_tenant_as_it_was_and_the_next_one_goes_on() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     house.completed("acme", &house.import("acme", &notes(&lines(0, 3))).run_id);
     let before = house.dump("acme");
     house.ids.hold();
@@ -31,20 +31,8 @@ fn a_cancelled_run_leaves_the_tenant_as_it_was_and_the_next_one_goes_on() {
 }
 
 #[test]
-fn a_run_that_waits_for_its_tenant_follows_a_cancel_at_once() {
-    let house = House::new();
-    let token = RunToken { run_id: "run_other", fence: 1 };
-    let blocker = house.tenant("acme").target(token, &Cancellation::default()).unwrap();
-    let imported = house.import("acme", &notes(&lines(0, 1)));
-    house.wait("acme", &imported.run_id, |run| run.status == RunStatus::Running);
-    house.jobs.restore_cancel(&tenant_id("acme"), &full(), &imported.restore_id).unwrap();
-    house.ended("acme", &imported.run_id);
-    drop(blocker);
-}
-
-#[test]
 fn a_cancel_written_by_another_process_is_noticed_by_polling() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     house.ids.hold();
     let imported = house.import("acme", &notes(&nameless(20_000)));
     house.ids.wait_held();
@@ -58,7 +46,7 @@ fn a_cancel_written_by_another_process_is_noticed_by_polling() {
 
 #[test]
 fn a_cancel_races_with_the_commit_and_never_lies() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let acme = tenant_id("acme");
     let mut outcomes = [0, 0];
     for round in 0..40_u32 {

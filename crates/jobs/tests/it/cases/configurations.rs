@@ -3,6 +3,7 @@ use reinstate_jobs::{FieldFault, ImportForm, JobsError};
 use reinstate_store::StoreError;
 use serde_json::{Value as Json, json};
 
+use super::super::BACKEND;
 use crate::harness::*;
 
 fn create(house: &House, body: &Json) -> Result<Json, JobsError> {
@@ -26,7 +27,7 @@ fn faults(result: Result<Json, JobsError>) -> Vec<(String, &'static str)> {
 
 #[test]
 fn a_name_is_all_that_a_configuration_needs() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let created = create(&house, &json!({"name": "Nightly"})).unwrap();
     for (key, value) in [
         ("source_type", json!("upload")),
@@ -46,7 +47,7 @@ fn a_name_is_all_that_a_configuration_needs() {
 
 #[test]
 fn every_fault_of_a_configuration_is_named_at_once() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let body = json!({
         "conflict_strategy": "maybe",
         "include": [],
@@ -78,7 +79,7 @@ fn every_fault_of_a_configuration_is_named_at_once() {
 
 #[test]
 fn a_fault_in_one_of_several_configurations_creates_none() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let bodies = [json!({"name": "a"}), json!({"name": 1})];
     let refused = house.jobs.restores_create(&tenant_id("acme"), &full(), &bodies);
     assert_eq!(faults(refused.map(|_| Json::Null)), [("[1].name".to_owned(), "type_mismatch")]);
@@ -87,7 +88,7 @@ fn a_fault_in_one_of_several_configurations_creates_none() {
 
 #[test]
 fn what_was_shown_may_be_sent_back_and_what_nobody_sets_may_not_change() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let mut shown = create(&house, &json!({"name": "Nightly", "models": ["a"]})).unwrap();
     let id = shown["id"].as_str().unwrap().to_owned();
     shown["name"] = json!("Daily");
@@ -103,7 +104,7 @@ fn what_was_shown_may_be_sent_back_and_what_nobody_sets_may_not_change() {
 
 #[test]
 fn several_configurations_are_changed_by_their_ids_all_or_none() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let acme = tenant_id("acme");
     let ids: Vec<_> =
         ["a", "b"].map(|name| create(&house, &json!({"name": name})).unwrap()["id"].clone()).into();
@@ -121,7 +122,7 @@ fn several_configurations_are_changed_by_their_ids_all_or_none() {
 
 #[test]
 fn a_source_is_an_upload_of_the_tenant_and_nothing_else() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let own = house.jobs.upload_keep(house.upload("acme", &notes(&lines(0, 1))).unwrap()).unwrap();
     let foreign = house.jobs.upload_keep(house.upload("globex", &notes(&lines(0, 1))).unwrap()).unwrap();
     let root = house.dir.path().canonicalize().unwrap();
@@ -157,7 +158,7 @@ fn a_source_is_an_upload_of_the_tenant_and_nothing_else() {
 
 #[test]
 fn a_configuration_outlives_its_upload_and_can_still_be_renamed() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let own = house.jobs.upload_keep(house.upload("acme", &notes(&lines(0, 1))).unwrap()).unwrap();
     let created = create(&house, &json!({"name": "n", "source_ref": own.source_ref})).unwrap();
     let id = created["id"].as_str().unwrap();
@@ -169,7 +170,7 @@ fn a_configuration_outlives_its_upload_and_can_still_be_renamed() {
 
 #[test]
 fn only_full_access_manages_and_only_edit_access_runs() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let acme = tenant_id("acme");
     let id = create(&house, &json!({"name": "n"})).unwrap()["id"].as_str().unwrap().to_owned();
     let body = json!({"name": "m"});
@@ -186,7 +187,7 @@ fn only_full_access_manages_and_only_edit_access_runs() {
 
 #[test]
 fn a_deleted_configuration_is_answered_as_it_was_left() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let acme = tenant_id("acme");
     let id = create(&house, &json!({"name": "n"})).unwrap()["id"].as_str().unwrap().to_owned();
     let delete = |permanent| house.jobs.restores_delete(&acme, &full(), std::slice::from_ref(&id), permanent);

@@ -2,12 +2,13 @@ use reinstate_store::StoreError;
 use reinstate_store::control::RunStatus;
 use serde_json::json;
 
+use super::super::BACKEND;
 use crate::harness::*;
 use reinstate_jobs::JobsError;
 
 #[test]
 fn an_import_is_applied_and_tells_what_it_did() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let imported = house.import("acme", &notes(&lines(0, 1_000)));
     assert_eq!(imported.filename, "data.zip");
     let run = house.completed("acme", &imported.run_id);
@@ -33,7 +34,7 @@ fn an_import_is_applied_and_tells_what_it_did() {
 
 #[test]
 fn a_failed_run_applies_nothing_and_says_why_and_where() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     house.completed("acme", &house.import("acme", &notes(&lines(0, 3))).run_id);
     let before = house.dump("acme");
     let mut broken = lines(10, 5_000);
@@ -56,7 +57,7 @@ fn a_failed_run_applies_nothing_and_says_why_and_where() {
 
 #[test]
 fn many_log_entries_arrive_whole_and_in_order() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     house.completed("acme", &house.import("acme", &notes(&lines(0, 3_000))).run_id);
     let again = house.import_as("acme", &full(), &notes(&lines(0, 3_000)), "sync").unwrap();
     let run = house.completed("acme", &again.run_id);
@@ -71,7 +72,7 @@ fn many_log_entries_arrive_whole_and_in_order() {
 
 #[test]
 fn a_configuration_runs_again_and_finds_its_own_records() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let imported = house.import("acme", &notes(&lines(0, 10)));
     house.completed("acme", &imported.run_id);
     let again = house.jobs.restore_run(&tenant_id("acme"), &full(), &imported.restore_id).unwrap();
@@ -82,7 +83,7 @@ fn a_configuration_runs_again_and_finds_its_own_records() {
 
 #[test]
 fn runs_of_one_tenant_are_applied_in_the_order_of_the_queue() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     house.ids.hold();
     let first = house.import("acme", &notes(&nameless(10)));
     house.ids.wait_held();
@@ -99,7 +100,7 @@ fn runs_of_one_tenant_are_applied_in_the_order_of_the_queue() {
 
 #[test]
 fn an_archive_that_is_gone_fails_the_run_with_a_clear_error() {
-    let house = House::with(|settings| settings.workers = 0);
+    let house = House::with(BACKEND, |settings| settings.workers = 0);
     let imported = house.import("acme", &notes(&lines(0, 1)));
     let key = house.run("acme", &imported.run_id).source_ref.unwrap();
     std::fs::remove_file(house.dir.path().join("objects").join(key)).unwrap();
@@ -112,7 +113,7 @@ fn an_archive_that_is_gone_fails_the_run_with_a_clear_error() {
 
 #[test]
 fn an_editor_may_import_records_but_neither_replace_nor_create() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     let forbidden = house.import_as("acme", &editor(), &notes(&lines(0, 1)), "replace");
     assert!(matches!(forbidden, Err(JobsError::Forbidden { message }) if message.contains("replace")));
     assert_eq!(house.files(), Vec::<String>::new(), "the upload is not kept");
@@ -129,7 +130,7 @@ fn an_editor_may_import_records_but_neither_replace_nor_create() {
 
 #[test]
 fn a_run_is_refused_where_it_could_not_be_carried_out() {
-    let house = House::with(|settings| settings.workers = 0);
+    let house = House::with(BACKEND, |settings| settings.workers = 0);
     let (acme, restore_id) = (tenant_id("acme"), house.import("acme", &notes(&lines(0, 1))).restore_id);
     let run = |id: &str| house.jobs.restore_run(&acme, &full(), id);
     assert!(matches!(run(&restore_id), Err(JobsError::Store(StoreError::Conflict { .. }))), "active");
@@ -147,7 +148,7 @@ fn a_run_is_refused_where_it_could_not_be_carried_out() {
 
 #[test]
 fn what_workers_did_shows_in_the_statistics() {
-    let house = House::new();
+    let house = House::new(BACKEND);
     house.completed("acme", &house.import("acme", &notes(&lines(0, 4))).run_id);
     let stats = house.jobs.stats().unwrap();
     assert_eq!((stats.workers, stats.queue.queued), (2, 0));

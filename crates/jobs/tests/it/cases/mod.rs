@@ -1,0 +1,7 @@
+//! What holds on every database.
+
+mod cancels;
+mod configurations;
+mod imports;
+mod recovery;
+mod uploads;
