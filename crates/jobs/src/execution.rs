@@ -17,7 +17,7 @@ use reinstate_store::control::{ClaimedRun, RunRecord};
 use reinstate_store::{RunToken, StoreError, Tenant, TenantId};
 
 use crate::error::JobsError;
-use crate::jobs::Inner;
+use crate::jobs::{Claiming, Inner};
 use crate::latch::Latch;
 use crate::lease::Lease;
 use crate::outcome::{Failure, Outcome};
@@ -26,12 +26,13 @@ use crate::restores::{ImportOptions, caller_from_json};
 use crate::{settlement, watcher};
 
 /// Carries a run out that was claimed by a call begun at `asked`.
-pub(crate) fn execute(inner: &Inner, claimed: &ClaimedRun, asked: Instant) {
+pub(crate) fn execute(inner: &Inner, claimed: &ClaimedRun, asked: Instant, claiming: Claiming<'_>) {
     let run = &claimed.run;
     let span = tracing::info_span!("run", run_id = run.id, tenant = run.tenant, attempt = run.attempt);
     let _entered = span.enter();
     let _busy = inner.statistics.busy();
     let running = inner.running(&run.id);
+    drop(claiming);
     tracing::info!(restore_id = run.restore_id, "taking up a run");
     match TenantId::new(&run.tenant) {
         Ok(tenant) => {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) signal: Signal,
     /// The runs that workers of this process have, by id.
     running: Mutex<HashMap<String, Cancellation>>,
+    /// Workers that are asking for a run.
+    claiming: AtomicUsize,
     threads: Mutex<Vec<JoinHandle<()>>>,
     pub(crate) custody: Custody,
     /// The folder of the uploads.
@@ -83,6 +86,7 @@ impl Jobs {
             statistics: Statistics::default(),
             signal: Signal::default(),
             running: Mutex::default(),
+            claiming: AtomicUsize::default(),
             threads: Mutex::default(),
             custody,
             _storage: storage,
@@ -150,6 +154,11 @@ impl Jobs {
         &self.inner.settings
     }
 
+    /// Whether other processes work on the same data.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inner.custody.is_shared()
+    }
+
     pub(crate) fn ids(&self) -> &dyn IdSource {
         self.inner.ids.as_ref()
     }
@@ -188,9 +197,19 @@ impl Inner {
         Running { inner: self, run_id: run_id.to_owned(), cancellation }
     }
 
+    /// Notes that a worker is about to ask for a run, which may be given to it any moment; until the guard is dropped.
+    pub(crate) fn claiming(&self) -> Claiming<'_> {
+        self.claiming.fetch_add(1, Ordering::SeqCst);
+        Claiming(self)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.claiming.load(Ordering::SeqCst) == 0 && lock(&self.running).is_empty()
+    }
+
     fn shutdown(&self, grace: Duration) {
         self.signal.stop();
-        self.signal.wait_idle(grace, || lock(&self.running).is_empty());
+        self.signal.wait_idle(grace, || self.is_idle());
         self.stop_running();
         let threads = std::mem::take(&mut *lock(&self.threads));
         for thread in threads {
@@ -211,6 +230,19 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.0.signal.stop();
         self.0.stop_running();
+    }
+}
+
+/// A worker that asks for a run. To be kept until the run counts as running.
+pub(crate) struct Claiming<'a>(&'a Inner);
+
+impl Drop for Claiming<'_> {
+    fn drop(&mut self) {
+        self.0.claiming.fetch_sub(1, Ordering::SeqCst);
+        if self.0.signal.is_stopping() {
+            // Somebody may wait for the workers to be idle.
+            self.0.signal.wake();
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use reinstate_archive::{ArchiveError, ErrorKind, check_upload};
 use reinstate_describe::{AccessLevel, Caller};
-use reinstate_store::TenantId;
 use reinstate_store::control::NewUpload;
+use reinstate_store::{StoreError, TenantId};
 
 use crate::error::JobsError;
 use crate::ids::prefixed;
@@ -84,7 +84,9 @@ impl Jobs {
     /// [`JobsError::Store`]; then the upload is removed.
     pub fn upload_keep(&self, upload: CheckedUpload) -> Result<StoredUpload, JobsError> {
         let now = self.now();
-        self.store().control.upload_create(&upload.tenant, &upload.upload, now)?;
+        if let Err(error) = self.store().control.upload_create(&upload.tenant, &upload.upload, now) {
+            return Err(upload.without_row(error));
+        }
         let stored = StoredUpload {
             id: upload.upload.id.clone(),
             source_ref: upload.upload.object_key.clone(),
@@ -145,6 +147,15 @@ impl CheckedUpload {
     /// The upload has its row now: the object stays.
     pub(crate) fn into_kept(mut self) {
         self.kept = true;
+    }
+
+    /// The row could not be written. Where the answer of a server was lost it may be there nevertheless: the object
+    /// stays then, and is removed with other files that belong to no upload if it is one.
+    pub(crate) fn without_row(self, error: StoreError) -> JobsError {
+        if self.jobs.is_shared() && matches!(error, StoreError::Unavailable { .. }) {
+            self.into_kept();
+        }
+        error.into()
     }
 
     fn check(self) -> Result<Self, JobsError> {

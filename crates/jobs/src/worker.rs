@@ -25,14 +25,20 @@ fn work(inner: &Inner, name: &str) {
     let rules = ClaimRules { lease_ms: inner.settings.lease_ms, attempts_max: inner.settings.attempts_max };
     loop {
         let seen = inner.signal.wakes();
+        // Before the look whether to stop, so that whoever says stop sees either this or the end of it.
+        let claiming = inner.claiming();
         if inner.signal.is_stopping() {
             return;
         }
         let asked = Instant::now();
         match inner.store.control.run_claim(name, inner.now(), rules) {
-            Ok(Some(claimed)) => execution::execute(inner, &claimed, asked),
-            Ok(None) => inner.signal.wait(seen, poll(inner)),
+            Ok(Some(claimed)) => execution::execute(inner, &claimed, asked, claiming),
+            Ok(None) => {
+                drop(claiming);
+                inner.signal.wait(seen, poll(inner));
+            }
             Err(error) => {
+                drop(claiming);
                 tracing::warn!(%error, "could not look for runs; trying again");
                 inner.signal.wait(seen, Duration::from_millis(inner.settings.poll_ms));
             }

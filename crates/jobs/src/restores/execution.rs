@@ -71,14 +71,11 @@ impl Jobs {
         let restore = self.import_restore(caller, &upload, options);
         let snapshot = options.snapshot_of(&restore);
         let now = self.now();
-        self.store().control.import_create(
-            upload.tenant(),
-            upload.upload(),
-            &restore,
-            &run,
-            &snapshot,
-            now,
-        )?;
+        let control = &self.store().control;
+        let created = control.import_create(upload.tenant(), upload.upload(), &restore, &run, &snapshot, now);
+        if let Err(error) = created {
+            return Err(upload.without_row(error));
+        }
         let imported = Imported {
             run_id: run.id,
             restore_id: restore.id,
