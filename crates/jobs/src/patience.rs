@@ -30,7 +30,8 @@ pub(crate) fn persist<T>(inner: &Inner, work: impl Fn() -> Result<T, StoreError>
             Err(StoreError::Unavailable { message }) if begin.elapsed() < patience => {
                 tracing::warn!(message, "the database is busy or away; trying again");
                 if is_stopping {
-                    std::thread::sleep(PAUSE_FIRST);
+                    // Nothing is left to wait for but the database.
+                    std::thread::park_timeout(PAUSE_FIRST);
                 } else {
                     inner.signal.pause_through_stop(pause);
                     pause = (pause * 2).min(PAUSE_MAX);
