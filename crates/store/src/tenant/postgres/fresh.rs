@@ -78,7 +78,8 @@ impl FreshTables {
         if self.waits(&model.name) { self.make_filled(connection, model, patience) } else { Ok(()) }
     }
 
-    /// Gives the model an empty fresh table and says how many records it leaves behind.
+    /// Leaves the run with an empty table of the model, a fresh one where others see the old one, and says how many
+    /// records it saw before.
     pub(super) fn clear(
         &mut self,
         connection: &mut Database,
@@ -87,21 +88,19 @@ impl FreshTables {
     ) -> Result<u64, TargetError> {
         let failed = |error| failed("emptying a model", error);
         let name = &model.name;
-        let live = format!("SELECT count(*) FROM {}", table_name(DIALECT, name));
-        if self.own.contains(name) {
-            let count = Statement::once(live).number(connection).map_err(failed)?;
-            let sql = format!("TRUNCATE {}", table_name(DIALECT, name));
-            Statement::once(sql).run(connection).map_err(failed)?;
-            return Ok(u64::try_from(count).unwrap_or_default());
-        }
-        if self.has(name) {
-            let sql = format!("TRUNCATE {}", table_name_at(DIALECT, name, Stage::Fresh));
-            Statement::once(sql).run(connection).map_err(failed)?;
-        } else {
+        // What goes is what the run sees: the records of the fresh table, once there is one.
+        let stage = if self.has(name) { Stage::Fresh } else { Stage::Live };
+        let table = table_name_at(DIALECT, name, stage);
+        let is_seen_by_others = stage == Stage::Live && !self.own.contains(name);
+        if is_seen_by_others {
             self.make(connection, model, patience)?;
             self.index(connection, model)?;
         }
-        let count = Statement::once(live).number(connection).map_err(failed)?;
+        let count =
+            Statement::once(format!("SELECT count(*) FROM {table}")).number(connection).map_err(failed)?;
+        if !is_seen_by_others {
+            Statement::once(format!("TRUNCATE {table}")).run(connection).map_err(failed)?;
+        }
         Ok(u64::try_from(count).unwrap_or_default())
     }
 

@@ -139,7 +139,8 @@ impl PostgresTarget {
         exists.map_err(|error| failed("looking for records", error))
     }
 
-    fn commit_all(&mut self, mark: &RunMark) -> Result<(), TargetError> {
+    /// Everything before the commit itself.
+    fn prepare(&mut self, mark: &RunMark) -> Result<(), TargetError> {
         if self.fresh.is_needed() {
             self.fresh.publish(&mut self.connection, &self.patience)?;
         }
@@ -151,8 +152,7 @@ impl PostgresTarget {
         if holder::right(&mut self.connection, &mark.run_id, mark.fence, true)? == Right::Lost {
             return Err(TargetError::Fenced);
         }
-        self.canceller.end();
-        self.connection.batch_execute("COMMIT").map_err(|error| failed("committing", error))
+        Ok(())
     }
 }
 
@@ -218,8 +218,14 @@ impl Target for PostgresTarget {
     }
 
     fn commit(mut self: Box<Self>, mark: &RunMark) -> Result<(), TargetError> {
-        let committed = self.commit_all(mark);
-        self.told(committed)?;
+        let prepared = self.prepare(mark);
+        self.told(prepared)?;
+        self.canceller.end();
+        match self.connection.batch_execute("COMMIT").map_err(|error| failed("committing", error)) {
+            // Nobody knows whether it was carried out, whatever was wished meanwhile: the mark will tell.
+            Err(error @ TargetError::Unavailable { .. }) => return Err(error),
+            committed => self.told(committed)?,
+        }
         self.is_open = false;
         Ok(())
     }

@@ -399,9 +399,13 @@ fn conflicts(
     let rows: HashMap<&str, u32> = rows_by_id(batch);
     let is_refused: HashSet<u32> = refused.iter().map(|refused| refused.row).collect();
     let met = rows.iter().filter(|(id, row)| !inserted.contains(**id) && !is_refused.contains(row));
-    // What the transaction wrote itself is as young as it is, or younger: savepoints have numbers of their own.
+    // What the transaction wrote itself is the one thing that it sees although it has not ended. That is asked of
+    // what is as young as the transaction, or younger: savepoints have numbers of their own, and so have others.
     let mut statement = Statement::once(format!(
-        "SELECT \"id\", age(xmin) > age((pg_current_xact_id())::pg_catalog.xid) FROM {table}"
+        "SELECT \"id\", CASE WHEN age(xmin) > age((pg_current_xact_id())::pg_catalog.xid) THEN true \
+         ELSE pg_xact_status((pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 \
+         + age((pg_current_xact_id())::pg_catalog.xid) - age(xmin))::pg_catalog.text::pg_catalog.xid8) \
+         <> 'in progress' END FROM {table}"
     ));
     push_ids(Dialect::Postgres, met.map(|(id, _)| *id), &mut statement);
     let found = statement.rows(connection)?;

@@ -72,6 +72,7 @@ macro_rules! conformance {
                 trashed_records_count_as_records,
                 restricted_model_has_a_record_with_lists,
                 large_batch_is_counted_exactly,
+                refused_rows_of_a_large_batch_are_named_and_all_others_written,
             }
             marks {
                 committed_run_leaves_its_mark,

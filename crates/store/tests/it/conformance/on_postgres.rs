@@ -25,7 +25,12 @@ impl Schemas {
     }
 
     fn tenant(&self) -> Tenant {
-        self.store.tenants.open(&TenantId::new("acme").unwrap()).unwrap()
+        self.another("acme")
+    }
+
+    /// A tenant of its own in the same database.
+    pub(crate) fn another(&self, id: &str) -> Tenant {
+        self.store.tenants.open(&TenantId::new(id).unwrap()).unwrap()
     }
 }
 
@@ -55,5 +60,27 @@ impl Subject for Schemas {
 
     fn state(&self) -> String {
         self.tenant().dump().unwrap()
+    }
+}
+
+impl Subject for Tenant {
+    fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError> {
+        self.target(RunToken { run_id, fence: 1 }, &Cancellation::default())
+    }
+
+    fn catalog(&self) -> Catalog {
+        self.catalog().unwrap()
+    }
+
+    fn records(&self, model: &str) -> Vec<String> {
+        records(self, model)
+    }
+
+    fn mark(&self, run_id: &str) -> Option<RunMark> {
+        self.run_mark(run_id).unwrap()
+    }
+
+    fn state(&self) -> String {
+        self.dump().unwrap()
     }
 }

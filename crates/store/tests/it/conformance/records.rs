@@ -253,3 +253,27 @@ pub(crate) fn large_batch_is_counted_exactly(subject: &impl Subject) {
     });
     assert_eq!(ids(subject).len(), 1_237);
 }
+
+pub(crate) fn refused_rows_of_a_large_batch_are_named_and_all_others_written(subject: &impl Subject) {
+    let model = items();
+    let line = |number: u32, code: u32| format!(r#"{{"id":"{number:05}","code":"c{code}"}}"#);
+    // In a table that was emptied and in one that was not.
+    for run_id in ["run_1", "run_2"] {
+        apply(subject, run_id, |target| {
+            if run_id == "run_1" {
+                target.model_create(&model).unwrap();
+            }
+            let first = if run_id == "run_1" { 0 } else { 1_000 };
+            let lines: Vec<_> = (first..first + 300)
+                .map(|number| line(number, if number % 100 == 50 { first } else { number }))
+                .collect();
+            let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+            let outcome = write(target, &model, &lines, Conflict::Update);
+            let refused: Vec<_> = outcome.refused.iter().map(|refused| refused.row).collect();
+            assert_eq!((outcome.inserted, outcome.updated), (297, 0));
+            assert_eq!(refused, [50, 150, 250]);
+            assert!(outcome.refused.iter().all(|refused| refused.field == name("code")));
+        });
+    }
+    assert_eq!(ids(subject).len(), 594);
+}

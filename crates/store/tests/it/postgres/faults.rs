@@ -28,14 +28,14 @@ fn update(tenant: &Tenant) -> Result<Vec<String>, StoreError> {
 }
 
 /// A connection of somebody else's with an open transaction in the tenant's schema.
-fn stranger(scratch: &Scratch, sql: &str) -> PgConnection {
+pub(super) fn stranger(scratch: &Scratch, sql: &str) -> PgConnection {
     let mut connection = PgConnection::establish(&scratch.database().url()).unwrap();
     connection.batch_execute(&format!("BEGIN; SET LOCAL search_path TO \"t_acme\"; {sql}")).unwrap();
     connection
 }
 
 /// Ends every connection to the test's database but its own.
-fn kill_all(scratch: &Scratch) {
+pub(super) fn kill_all(scratch: &Scratch) {
     scratch.database().execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
          WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",

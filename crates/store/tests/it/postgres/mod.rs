@@ -3,4 +3,5 @@
 mod faults;
 mod names;
 mod proxy;
+mod runs;
 mod swaps;
