@@ -84,13 +84,12 @@ fn readers_see_the_old_records_until_the_commit_and_then_the_new_ones() {
                     assert!(records(&tenant, "others").is_empty());
                 }
             }
-            old
         };
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(read)).collect();
         assert!(records(&tenant, "items")[0].contains("old"));
         target.commit(&mark("run_1")).unwrap();
         is_over.store(true, Ordering::Relaxed);
-        readers.into_iter().for_each(|reader| drop(reader.join().unwrap()));
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
     assert_eq!(records(&tenant, "items").len(), 60);
     assert!(tenant.catalog().unwrap().find("others").unwrap().fields.contains_key(&more.name));
