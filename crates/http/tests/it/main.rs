@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::duplicate_mod, reason = "the cases are there once for each database")]
 
+mod both_databases;
 mod harness;
 
 #[path = "."]
