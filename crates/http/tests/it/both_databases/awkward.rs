@@ -260,8 +260,12 @@ fn line(number: usize) -> String {
         }
     }
     line.push_str(&system_columns(number));
-    line.push_str(if number % 3 == 0 { ",\"rank\":null" } else { "" });
-    line.push_str(&if number % 2 == 0 { format!(",\"only\":\"Ä{number}\"") } else { String::new() });
+    line.push_str(if number.is_multiple_of(3) { ",\"rank\":null" } else { "" });
+    line.push_str(&if number.is_multiple_of(2) {
+        format!(",\"only\":\"Ä{number}\"")
+    } else {
+        String::new()
+    });
     line.push('}');
     line
 }
@@ -272,7 +276,7 @@ fn id(number: usize) -> String {
 
 fn system_columns(number: usize) -> String {
     let mut text = String::new();
-    if number % 4 != 0 {
+    if !number.is_multiple_of(4) {
         text.push_str(&format!(r#","created_at":"2001-02-03T04:05:06.{:06}Z""#, number % 5));
         text.push_str(r#","updated_at":"1960-02-03T04:05:06.000007Z""#);
     }
