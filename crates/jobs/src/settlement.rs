@@ -48,9 +48,9 @@ pub(crate) fn settle(
             // that leave was taken back already.
             requeue(inner, run, recorder, Requeue { not_before: 0, nothing_applied: !run.committing });
         }
-        // Where nobody took the run over meanwhile, it need not wait for that.
+        // Where nobody took the run over meanwhile, it need not wait for that; where somebody did, nothing is written.
         Outcome::Stopped(Stop::LeaseLost, _) => {
-            requeue(inner, run, recorder, Requeue { not_before: 0, nothing_applied: !may_be_applied });
+            postpone(inner, run, recorder, "the lease could not be renewed in time", !may_be_applied);
         }
         Outcome::Unavailable { message, nothing_applied } => {
             let nothing_applied = nothing_applied || !may_be_applied;
