@@ -22,6 +22,8 @@ const DATABASE_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// grace time is.
 const ANSWERS_MIN: Duration = Duration::from_secs(5);
 
+/// Workers without a run end within this time; if they take longer, there was one that somebody may follow.
+const STOP_IDLE_MAX: Duration = Duration::from_millis(50);
 /// Whoever follows a run looks at it this often at least: time to see its end before the server goes.
 const LOOK_EVERY_MAX: Duration = Duration::from_secs(1);
 
@@ -99,7 +101,7 @@ impl Server {
         self.state.begin_stop();
         let waits_since = Instant::now();
         self.jobs.shutdown(self.grace).await;
-        if waits_since.elapsed() > LOOK_EVERY_MAX {
+        if waits_since.elapsed() > STOP_IDLE_MAX {
             tokio::time::sleep(LOOK_EVERY_MAX).await;
         }
         let answered_by = answered_by.max(Instant::now() + ANSWERS_MIN);
