@@ -230,12 +230,16 @@ fn claim(
     rules: ClaimRules,
 ) -> Result<ClaimedRun, StoreError> {
     let exhausted = run.attempt >= rules.attempts_max;
+    let started_at = match run.started_at {
+        Some(started_at) => started_at,
+        None => now.max(last_completed(connection, &run.tenant)?),
+    };
     diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
         .set((
             restore_runs::status.eq(RunStatus::Running.as_str()),
             restore_runs::fence.eq(run.fence + 1),
             restore_runs::attempt.eq(if exhausted { run.attempt } else { run.attempt + 1 }),
-            restore_runs::started_at.eq(Micros(run.started_at.unwrap_or(now))),
+            restore_runs::started_at.eq(Micros(started_at)),
             restore_runs::lease_owner.eq(worker),
             restore_runs::lease_expires_at.eq(Micros(lease_end(now, rules.lease_ms))),
             restore_runs::updated_at.eq(Micros(now)),
@@ -243,4 +247,17 @@ fn claim(
         .execute(connection)
         .map_err(|error| StoreError::from_diesel("taking a run", error))?;
     Ok(ClaimedRun { run: find(connection, &run.id)?, exhausted })
+}
+
+/// When the tenant's run before this one ended. The instant that a worker asks with was read a moment before, or by
+/// another server: as they are shown, runs of one tenant never overlap.
+fn last_completed(connection: &mut Database, tenant: &str) -> Result<i64, StoreError> {
+    restore_runs::table
+        .filter(restore_runs::tenant.eq(tenant).and(restore_runs::completed_at.is_not_null()))
+        .order((restore_runs::created_at.desc(), restore_runs::id.desc()))
+        .select(restore_runs::completed_at.assume_not_null())
+        .first::<Micros>(connection)
+        .optional()
+        .map(|instant| instant.map_or(0, i64::from))
+        .map_err(|error| StoreError::from_diesel("looking for the tenant's last run", error))
 }

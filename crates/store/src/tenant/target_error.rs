@@ -3,10 +3,16 @@
 use diesel::result::Error as DieselError;
 use reinstate_engine::TargetError;
 
+use crate::database::failure::FailureKind;
 use crate::error::StoreError;
 
 /// A failure of diesel's.
 pub(super) fn failed(doing: &'static str, error: DieselError) -> TargetError {
+    if FailureKind::of(&error) == FailureKind::TooLarge {
+        return TargetError::Refused {
+            message: format!("A record is larger than the database takes: {error}"),
+        };
+    }
     match StoreError::from_diesel(doing, error) {
         // Duplicates that the data can bring forth are told apart before; this one is a fault of ours.
         StoreError::Conflict { message } => TargetError::Failed { doing: doing.to_owned(), message },

@@ -2,6 +2,7 @@ use super::*;
 
 on_both! {
     runs_of_one_tenant_are_handed_out_one_at_a_time_in_the_order_of_the_queue,
+    a_run_starts_no_earlier_than_the_one_before_it_ended,
     runs_of_different_tenants_are_handed_out_side_by_side,
     a_run_that_waits_holds_back_younger_runs_of_its_tenant_only,
     a_run_put_back_does_not_count_as_an_attempt,
@@ -31,6 +32,17 @@ fn runs_of_one_tenant_are_handed_out_one_at_a_time_in_the_order_of_the_queue(bac
         assert!(plane.finish(&run, RunStatus::Completed, MINUTE));
     }
     assert_eq!(plane.claim(MINUTE), None);
+}
+
+fn a_run_starts_no_earlier_than_the_one_before_it_ended(backend: Backend) {
+    let plane = backend.plane();
+    plane.queue("acme", "run-a", 1);
+    plane.queue("acme", "run-b", 2);
+    let first = plane.claim(10).unwrap();
+    assert!(plane.finish(&first, RunStatus::Completed, MINUTE));
+    // A clock that is behind the one by which the first run ended.
+    let second = plane.claim(MINUTE - 5).unwrap();
+    assert_eq!(second.started_at, plane.run("acme", "run-a").completed_at);
 }
 
 fn runs_of_different_tenants_are_handed_out_side_by_side(backend: Backend) {

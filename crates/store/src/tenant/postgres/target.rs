@@ -214,7 +214,7 @@ impl Target for PostgresTarget {
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {
         self.settle(&batch.layout().model().name)?;
         let written = self.writer.write(&mut self.connection, batch, conflict);
-        self.told(written.map_err(|error| failed("writing records", error)))
+        self.told(written.map_err(|error| not_written(batch, error)))
     }
 
     fn commit(mut self: Box<Self>, mark: &RunMark) -> Result<(), TargetError> {
@@ -247,6 +247,22 @@ impl std::fmt::Debug for PostgresTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PostgresTarget").field("is_open", &self.is_open).finish_non_exhaustive()
     }
+}
+
+/// A value that is too long for an index, or a row for a page, is the archive's to mend; which row of a batch it was
+/// the server does not say.
+fn not_written(batch: &Batch, error: DieselError) -> TargetError {
+    if FailureKind::of(&error) != FailureKind::TooLarge {
+        return failed("writing records", error);
+    }
+    let lines = (0..u32::try_from(batch.len()).unwrap_or(u32::MAX)).map(|row| batch.line(row));
+    let (first, last) = lines.fold((u64::MAX, 0), |(first, last), line| (first.min(line), last.max(line)));
+    let message = format!(
+        "A record of model '{}' in lines {first} to {last} is larger than the database takes in a row, or has a value \
+         that is too long for an index: shorten it, or take 'unique' and 'index' from its field ({error})",
+        batch.layout().model().name
+    );
+    TargetError::Refused { message }
 }
 
 fn not_opened(error: ConnectionError) -> TargetError {

@@ -240,3 +240,15 @@ fn tables_of_a_run_are_like_those_of_a_model_made_at_once() {
         assert_eq!(tables(&by_run, &format!("t_{run}")), expected, "{id}");
     }
 }
+
+#[test]
+fn value_too_long_for_an_index_refuses_the_run_and_says_where() {
+    let (_scratch, tenant) = with_old(|_| {});
+    let mut target = begin(&tenant, "run_1", 1).unwrap();
+    // No repetition, so that nothing is gained by compressing it.
+    let long: String = (0..40_000_u32).filter_map(|n| char::from_u32(0x4e00 + n * 7_919 % 20_000)).collect();
+    let line = format!(r#"{{"id":"a","code":"{long}"}}"#);
+    let refused = target.records_write(&batch(&items(), &[&line]), Conflict::Fail);
+    let Err(TargetError::Refused { message }) = &refused else { panic!("{refused:?}") };
+    assert!(message.contains("model 'items' in lines 1 to 1"), "{message}");
+}
