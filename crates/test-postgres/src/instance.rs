@@ -102,9 +102,8 @@ impl Instance {
                 Err((child, log)) if log.contains("Address already in use") => child,
                 Err((_, log)) => panic!("PostgreSQL did not start: {log}"),
             };
-            fs::write(self.folder.join(KEEP), "").expect("a note for the supervisor");
-            drop(child.stdin.take());
-            child.wait().expect("the supervisor's end");
+            // Its server is gone, and it would wait for the users of the door, who are here.
+            child.kill().and_then(|()| child.wait()).expect("the supervisor's end");
             let _ = fs::remove_file(self.folder.join("log"));
             self.port = free_port();
         }
@@ -254,4 +253,25 @@ fn free_port() -> u16 {
         .map(|offset| PORTS.start + offset)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{File, OpenOptions};
+
+    #[test]
+    fn port_that_is_taken_meanwhile_is_exchanged() {
+        let mut instance = Instance::create(ClusterOptions { max_connections: 10, tls: false });
+        let other = TcpListener::bind(("127.0.0.1", instance.port)).unwrap();
+        instance.make_door();
+        let door_path = instance.folder.join(DOOR);
+        let door = OpenOptions::new().read(true).write(true).open(&door_path).unwrap();
+        let mut supervisor = instance.start_first(|| Stdio::from(File::open(&door_path).unwrap()));
+        assert_ne!(other.local_addr().unwrap().port(), instance.port);
+        fs::remove_file(&door_path).unwrap();
+        drop(door);
+        supervisor.wait().unwrap();
+        assert!(!instance.folder.exists());
+    }
 }
