@@ -163,7 +163,7 @@ impl<'a> Recorder<'a> {
         }
         if let Some(refused) = outcome.refused.first() {
             let message = format!(
-                "another record of model '{model}' has the value of field '{}' already (record '{}')",
+                "the value of field '{}' of record '{}' is another record's of model '{model}' already",
                 refused.field,
                 batch.id(refused.row)
             );
