@@ -253,7 +253,8 @@ fn claim(
 /// another server: as they are shown, runs of one tenant never overlap.
 fn last_completed(connection: &mut Database, tenant: &str) -> Result<i64, StoreError> {
     restore_runs::table
-        .filter(restore_runs::tenant.eq(tenant).and(restore_runs::completed_at.is_not_null()))
+        .filter(restore_runs::tenant.eq(tenant).and(restore_runs::started_at.is_not_null()))
+        .filter(restore_runs::completed_at.is_not_null())
         .order((restore_runs::created_at.desc(), restore_runs::id.desc()))
         .select(restore_runs::completed_at.assume_not_null())
         .first::<Micros>(connection)

@@ -150,6 +150,9 @@ impl Connections {
 /// The number of the advisory lock under which one process at a time brings the tables up to date.
 const MIGRATION_LOCK: i64 = 0x7265_696e_7374_0001;
 
+/// How long a process waits for another one that is at it, in milliseconds, before it says that the database is busy.
+const MIGRATION_WAIT_MS: u32 = 10_000;
+
 fn migrate(connection: &mut Database) -> Result<(), StoreError> {
     const DOING: &str = "bringing the control database up to date";
     let failed = |message: String| match FailureKind::of_message(&message) {
@@ -160,12 +163,13 @@ fn migrate(connection: &mut Database) -> Result<(), StoreError> {
         Database::Sqlite(connection) => connection.run_pending_migrations(SQLITE_MIGRATIONS).map(drop),
         Database::Postgres(connection) => connection
             .batch_execute(&format!(
-                "SELECT pg_advisory_lock({MIGRATION_LOCK}); CREATE SCHEMA IF NOT EXISTS reinstate"
+                "SET lock_timeout = {MIGRATION_WAIT_MS}; SELECT pg_advisory_lock({MIGRATION_LOCK}); \
+                 CREATE SCHEMA IF NOT EXISTS reinstate"
             ))
             .map_err(Into::into)
             .and_then(|()| connection.run_pending_migrations(POSTGRES_MIGRATIONS).map(drop))
             .and_then(|()| {
-                let unlock = format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})");
+                let unlock = format!("SELECT pg_advisory_unlock({MIGRATION_LOCK}); SET lock_timeout = 0");
                 connection.batch_execute(&unlock).map_err(Into::into)
             }),
     }

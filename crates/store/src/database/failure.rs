@@ -102,7 +102,8 @@ const CONFLICTING_WORDS: [&str; 3] =
     ["deadlock detected", "could not serialize access", "tuple concurrently updated"];
 
 /// PostgreSQL's and libpq's words for a server that is not there for us: classes 08, 53 and 57P.
-const AWAY_WORDS: [&str; 18] = [
+const AWAY_WORDS: [&str; 19] = [
+    "could not translate host name",
     "terminating connection",
     "server closed the connection",
     "connection to server",
@@ -136,6 +137,7 @@ mod tests {
             ("database is locked", FailureKind::Busy),
             ("canceling statement due to lock timeout", FailureKind::Busy),
             ("deadlock detected", FailureKind::Conflicting),
+            ("could not translate host name \"db\" to address: Name or service not known", FailureKind::Away),
             ("FATAL:  sorry, too many clients already", FailureKind::Away),
             ("terminating connection due to administrator command", FailureKind::Away),
             ("index row requires 12816 bytes, maximum size is 8191", FailureKind::TooLarge),

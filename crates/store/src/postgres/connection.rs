@@ -15,7 +15,9 @@ const SERVER_VERSION_MIN: i32 = 130_000;
 const SETUP: &str = "SET client_encoding = 'UTF8'; SET timezone = 'UTC'; SET search_path = reinstate, pg_catalog, pg_temp; \
     SET client_min_messages = warning; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
     SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
-    SET standard_conforming_strings = on;";
+    SET standard_conforming_strings = on; \
+    SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings \
+    WHERE name IN ('lock_timeout', 'transaction_timeout', 'idle_session_timeout');";
 
 /// Opens a connection and sets it up.
 pub(crate) fn open(address: &PostgresAddress) -> Result<PgConnection, ConnectionError> {
@@ -38,6 +40,8 @@ struct About {
     encoding: String,
     #[diesel(sql_type = diesel::sql_types::Text)]
     language: String,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    folds_case: bool,
 }
 
 /// Whether the server is there, lets us in, and is one that we can work with. Asks once, without waiting.
@@ -56,7 +60,8 @@ pub(crate) fn check(address: &PostgresAddress) -> Result<(), StoreError> {
     })?;
     let question = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version, \
         pg_catalog.current_setting('server_encoding') AS encoding, \
-        pg_catalog.current_setting('lc_messages') AS language";
+        pg_catalog.current_setting('lc_messages') AS language, \
+        EXISTS (SELECT 1 FROM pg_catalog.pg_collation WHERE collname = 'und-x-icu') AS folds_case";
     let about: About = diesel::sql_query(question)
         .get_result(&mut connection)
         .map_err(|error| StoreError::from_diesel(DOING, error))?;
@@ -71,6 +76,8 @@ pub(crate) fn check(address: &PostgresAddress) -> Result<(), StoreError> {
         format!("PostgreSQL {} is too old: 13 is the oldest that is supported", about.version / 10_000)
     } else if about.encoding != "UTF8" {
         format!("the database has the encoding {}: UTF8 is needed", about.encoding)
+    } else if !about.folds_case {
+        "the server was built without ICU, which filters without regard to case need".to_owned()
     } else {
         return Ok(());
     };

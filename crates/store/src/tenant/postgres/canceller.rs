@@ -48,8 +48,11 @@ impl Canceller {
 
     /// Stops watching; when it returns nothing is being cancelled any more.
     pub(super) fn end(&mut self) {
+        // Under the lock, so that the watcher is not about to wait for what it was told.
+        let guard = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.done.store(true, Ordering::Release);
         self.shared.changed.notify_all();
+        drop(guard);
         if let Some(thread) = self.thread.take() {
             // A watcher that panicked watches no more, which is what is wanted.
             let _ = thread.join();

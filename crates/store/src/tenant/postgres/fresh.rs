@@ -22,7 +22,7 @@ const DIALECT: Dialect = Dialect::Postgres;
 /// What is to become of the tables of models that were there before the run.
 #[derive(Debug, Default)]
 pub(super) struct FreshTables {
-    /// Fields that are added in the end, where no record is touched.
+    /// Fields that are added in the end, where no record is touched or looked at.
     waiting: BTreeMap<Name, Vec<Field>>,
     /// Models with a fresh table, as they are defined now.
     made: BTreeMap<Name, Model>,
@@ -62,9 +62,10 @@ impl FreshTables {
             self.made.insert(name.clone(), model.clone());
             return add_fields(connection, model, fields, Stage::Fresh);
         }
-        let fills = fields.iter().any(|field| field.default_value.is_some());
+        let fills = |field: &Field| field.default_value.is_some() || field.unique || field.index;
+        let fills = fields.iter().any(fills);
         self.waiting.entry(name.clone()).or_default().extend_from_slice(fields);
-        // Records get values: that is done beside the table that others read.
+        // Records get values, or all of them are looked at: that is done beside the table that others read.
         if fills { self.make_filled(connection, model, patience) } else { Ok(()) }
     }
 

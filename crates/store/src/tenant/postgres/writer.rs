@@ -135,6 +135,9 @@ impl Writer {
         };
         if rest > 0 && report_max > 0 {
             outcome.conflicts = conflicts(connection, &table, batch, &inserted_ids, &outcome.refused)?;
+            if conflict == Conflict::Fail && (outcome.conflicts.len() as u64) < rest {
+                return Err(record_went());
+            }
             outcome.conflicts.truncate(report_max);
         }
         Ok(outcome)
@@ -386,6 +389,12 @@ fn updates(rows: &Rows<'_>) -> String {
         .collect();
     // SQL wants at least one assignment; this one changes nothing and still counts as an update.
     if set.is_empty() { "\"id\" = excluded.\"id\"".to_owned() } else { set.join(", ") }
+}
+
+/// A record that a row met was removed by somebody else before it could be looked at. Done again, the row goes in.
+fn record_went() -> DieselError {
+    let message = "could not serialize access: a record that was met is gone".to_owned();
+    DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(message))
 }
 
 /// The rows of a batch whose records were there before it, in the batch's order.
