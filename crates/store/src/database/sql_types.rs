@@ -16,9 +16,7 @@ use diesel::sql_types::{BigInt, HasSqlType, SqlType, Text, Timestamptz};
 use diesel::sqlite::Sqlite;
 
 use super::MultiBackend;
-
-/// Microseconds from 1970, where ours begin, to 2000, where PostgreSQL's do.
-pub(crate) const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+use crate::postgres::codec::{EPOCH_MICROS, JSONB_VERSION};
 
 /// An instant.
 #[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]
@@ -95,13 +93,13 @@ impl ToSql<Instant, Sqlite> for Micros {
 impl FromSql<Instant, Pg> for Micros {
     fn from_sql(bytes: <Pg as diesel::backend::Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let PgTimestamp(since_2000) = <PgTimestamp as FromSql<Timestamptz, Pg>>::from_sql(bytes)?;
-        Ok(Self(since_2000.saturating_add(POSTGRES_EPOCH_MICROS)))
+        Ok(Self(since_2000.saturating_add(EPOCH_MICROS)))
     }
 }
 
 impl ToSql<Instant, Pg> for Micros {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        let since_2000 = PgTimestamp(self.0.saturating_sub(POSTGRES_EPOCH_MICROS));
+        let since_2000 = PgTimestamp(self.0.saturating_sub(EPOCH_MICROS));
         <PgTimestamp as ToSql<Timestamptz, Pg>>::to_sql(&since_2000, &mut out.reborrow())
     }
 }
@@ -122,9 +120,6 @@ impl ToSql<Document, Sqlite> for JsonText {
         <String as ToSql<Text, Sqlite>>::to_sql(&self.0, out)
     }
 }
-
-/// The version that PostgreSQL puts before the text of a `jsonb`.
-const JSONB_VERSION: u8 = 1;
 
 impl FromSql<Document, Pg> for JsonText {
     fn from_sql(bytes: <Pg as diesel::backend::Backend>::RawValue<'_>) -> deserialize::Result<Self> {

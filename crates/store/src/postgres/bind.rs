@@ -9,7 +9,7 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{HasSqlType, SqlType, is_nullable};
 use reinstate_describe::{BaseType, CellValue, ColumnType};
 
-use super::codec::{self, array_oid, element_oid};
+use super::codec::{self, BASE_TYPES, array_oid, element_oid};
 
 /// The SQL type with the number `OID`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,17 +43,6 @@ impl<const OID: u32> ToSql<OfOid<OID>, Pg> for CellValue {
 
 /// Bytes of the length in front of a field.
 const LENGTH_BYTES: usize = 4;
-
-const BASE_TYPES: [BaseType; 8] = [
-    BaseType::Text,
-    BaseType::Integer,
-    BaseType::Decimal,
-    BaseType::Boolean,
-    BaseType::Timestamp,
-    BaseType::Date,
-    BaseType::Uuid,
-    BaseType::Json,
-];
 
 /// The column type that PostgreSQL knows by a number; text where it is none of ours.
 fn column_type(oid: u32) -> ColumnType {

@@ -60,7 +60,7 @@ fn cells_in<'a>(
     }
     statement.sql(" FROM ").sql(table);
     push_ids(dialect, ids, &mut statement);
-    if (dialect) == (Dialect::Postgres) {
+    if dialect == Dialect::Postgres {
         // In the order of ids, so that two writers of the same records wait for each other and never in a circle.
         statement.sql(" ORDER BY \"id\" FOR UPDATE");
     }

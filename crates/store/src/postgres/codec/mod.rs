@@ -39,10 +39,10 @@ pub(crate) enum CodecError {
 const EPOCH_DAYS: i64 = 10_957;
 
 /// Microseconds from 1970 to 2000.
-const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400 * 1_000_000;
+pub(crate) const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400 * 1_000_000;
 
 /// What `jsonb` puts before its text.
-const JSONB_VERSION: u8 = 1;
+pub(crate) const JSONB_VERSION: u8 = 1;
 
 const BOOL: u32 = 16;
 const NAME: u32 = 19;
@@ -89,7 +89,8 @@ pub(crate) const fn array_oid(base: BaseType) -> u32 {
     }
 }
 
-const BASE_TYPES: [BaseType; 8] = [
+/// Every base type.
+pub(crate) const BASE_TYPES: [BaseType; 8] = [
     BaseType::Text,
     BaseType::Integer,
     BaseType::Decimal,
