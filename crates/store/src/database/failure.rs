@@ -101,7 +101,8 @@ const BUSY_WORDS: [&str; 6] = [
 const CONFLICTING_WORDS: [&str; 3] =
     ["deadlock detected", "could not serialize access", "tuple concurrently updated"];
 
-/// PostgreSQL's and libpq's words for a server that is not there for us: classes 08, 53 and 57P.
+/// PostgreSQL's and libpq's words for a server that is not there for us: classes 08 and 57P, and of 53 a lack of
+/// connections.
 const AWAY_WORDS: [&str; 19] = [
     "could not translate host name",
     "terminating connection",

@@ -22,7 +22,7 @@ const DIALECT: Dialect = Dialect::Postgres;
 /// What is to become of the tables of models that were there before the run.
 #[derive(Debug, Default)]
 pub(super) struct FreshTables {
-    /// Fields that are added in the end, where no record is touched or looked at.
+    /// Fields without default value and index, which are added in the end: no record is touched or looked at.
     waiting: BTreeMap<Name, Vec<Field>>,
     /// Models with a fresh table, as they are defined now.
     made: BTreeMap<Name, Model>,
@@ -121,7 +121,6 @@ impl FreshTables {
         for (model, fields) in std::mem::take(&mut self.waiting) {
             for field in &fields {
                 run(connection, ddl::add_column(DIALECT, &model, field))?;
-                tables::indexes_create(connection, &model, field).map_err(from_store)?;
             }
         }
         for model in std::mem::take(&mut self.made).values() {
