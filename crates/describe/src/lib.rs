@@ -46,6 +46,7 @@ pub mod name;
 pub mod pattern;
 pub mod record;
 pub mod record_json;
+pub mod rows;
 pub mod system;
 pub mod value;
 pub mod yaml;
@@ -63,6 +64,7 @@ pub use record::{
     AccessListMode, BatchBuilder, FaultCode, IdMode, ParseOptions, Parsed, ParserError, RecordFault,
     RecordParser,
 };
+pub use rows::RowsBuilder;
 pub use value::{CellValue, ValueFault};
 pub use yaml::{
     DescribeFault, DescribeFile, DescribeLimits, DescribeWarning, parse_describe, write_describe,

@@ -17,17 +17,19 @@ mod records;
 mod reporter;
 pub mod request;
 mod restore;
+pub mod source;
 pub mod strategy;
 
 pub use counters::Counters;
 pub use error::{FailureKind, RestoreError, RestoreFailure};
 pub use event::{Event, Events, LogEntry, LogLevel, LogPhase, Progress, ProgressPhase};
 pub use guard::Guard;
-pub use memory::{MemoryTarget, MemoryTenant};
+pub use memory::{MemorySource, MemoryTarget, MemoryTenant};
 pub use port::{
     Cancellation, Clock, Conflict, ConflictRow, Existing, IdSource, RefusedRow, RunMark, Stop, Target,
     TargetError, WriteOutcome,
 };
 pub use request::{Environment, Gate, Include, OpenGate, RestoreRequest};
 pub use restore::restore;
+pub use source::{Selection, Source, SourceError};
 pub use strategy::{Decision, OnExisting, OnRepeated, Strategy};

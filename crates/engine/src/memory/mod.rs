@@ -1,6 +1,8 @@
 //! A tenant's data in memory: the reference that the databases are held against, and a target for tests and
 //! experiments with strategies.
 
+mod source;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,6 +10,8 @@ use reinstate_describe::record_json::write_record;
 use reinstate_describe::system::position;
 use reinstate_describe::value::default_value;
 use reinstate_describe::{Batch, Catalog, CellValue, Field, Layout, Model, Name, RowGroup, Value};
+
+pub use source::MemorySource;
 
 use crate::port::{Conflict, ConflictRow, Existing, RefusedRow, RunMark, Target, TargetError, WriteOutcome};
 
