@@ -34,4 +34,4 @@ pub use error::{ArchiveError, ErrorKind, NameFault};
 pub use limits::Limits;
 pub use lines::{Line, LineReader};
 pub use manifest::{Artifact, MANIFEST_VERSION, Manifest};
-pub use writer::{ArchiveWriter, ManifestHeader};
+pub use writer::{ArchiveWriter, ManifestHeader, Written};

@@ -86,6 +86,17 @@ pub struct ArchiveWriter<W: Write> {
     open: Option<OpenEntry>,
 }
 
+/// An archive that was written to its end.
+#[derive(Debug)]
+pub struct Written<W> {
+    /// The manifest, with an artifact for every entry but itself.
+    pub manifest: Manifest,
+    /// The manifest's own entry, of type `manifest`.
+    pub manifest_artifact: Artifact,
+    /// What was written to.
+    pub inner: W,
+}
+
 /// The entry that is being written.
 struct OpenEntry {
     name: String,
@@ -208,14 +219,15 @@ impl<W: Write> ArchiveWriter<W> {
     /// # Errors
     /// [`ArchiveError::Io`].
     pub fn finish(self) -> Result<Manifest, ArchiveError> {
-        Ok(self.finish_into()?.0)
+        Ok(self.finish_into()?.manifest)
     }
 
-    /// [`finish`](Self::finish) that hands back what was written to, flushed.
+    /// [`finish`](Self::finish) that hands back what was written to, flushed, and what the manifest cannot say: its
+    /// own figures.
     ///
     /// # Errors
     /// [`ArchiveError::Io`].
-    pub fn finish_into(mut self) -> Result<(Manifest, W), ArchiveError> {
+    pub fn finish_into(mut self) -> Result<Written<W>, ArchiveError> {
         self.end_entry()?;
         let header = std::mem::take(&mut self.header);
         let manifest = Manifest {
@@ -239,7 +251,14 @@ impl<W: Write> ArchiveWriter<W> {
             return Err(gone());
         }
         inner.flush().map_err(ArchiveError::writing)?;
-        Ok((manifest, inner))
+        let manifest_artifact = Artifact {
+            kind: Some("manifest".to_owned()),
+            name: MANIFEST_NAME.to_owned(),
+            size: Some(text.len() as u64),
+            checksum: Some(hex(&Sha256::digest(&text))),
+            records: None,
+        };
+        Ok(Written { manifest, manifest_artifact, inner })
     }
 
     /// Notes the open entry in the manifest.

@@ -302,7 +302,7 @@ fn first(faults: &[DescribeFault]) -> String {
     faults.first().map(ToString::to_string).unwrap_or_default()
 }
 
-fn quoted(names: &[String]) -> String {
+pub(crate) fn quoted(names: &[String]) -> String {
     let shown: Vec<_> = names.iter().take(FAULTS_SHOWN_MAX).map(|name| format!("'{name}'")).collect();
     shown.join(", ")
 }
@@ -318,7 +318,7 @@ fn type_conflicts(conflicts: &[TypeConflict]) -> String {
     shown.join("; ")
 }
 
-fn stop_sentence(stop: Stop) -> &'static str {
+pub(crate) fn stop_sentence(stop: Stop) -> &'static str {
     match stop {
         Stop::Cancelled => "the run was cancelled",
         Stop::Shutdown => "the server is shutting down",

@@ -9,6 +9,7 @@ pub mod counters;
 mod definitions;
 pub mod error;
 pub mod event;
+pub mod extract;
 pub mod guard;
 pub mod memory;
 pub mod plan;
@@ -23,6 +24,10 @@ pub mod strategy;
 pub use counters::Counters;
 pub use error::{FailureKind, RestoreError, RestoreFailure};
 pub use event::{Event, Events, LogEntry, LogLevel, LogPhase, Progress, ProgressPhase};
+pub use extract::{
+    ExtractEnvironment, ExtractError, ExtractFailure, ExtractPhase, ExtractProgress, ExtractRequest,
+    Extracted, extract,
+};
 pub use guard::Guard;
 pub use memory::{MemorySource, MemoryTarget, MemoryTenant};
 pub use port::{

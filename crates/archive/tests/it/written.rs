@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read, Write};
 
 use proptest::prelude::*;
-use reinstate_archive::{Archive, ArchiveError, ArchiveWriter, Limits, Manifest, ManifestHeader};
+use reinstate_archive::{Archive, ArchiveError, ArchiveWriter, Limits, Manifest, ManifestHeader, Written};
 
 use crate::{lines_of, open};
 
@@ -153,7 +153,7 @@ fn names_that_no_reader_takes_are_not_written() {
         assert!(matches!(error, ArchiveError::NotWritable { .. }), "{name}: {error}");
     }
     writer.write_line(b"{}").unwrap();
-    let (manifest, bytes) = writer.finish_into().unwrap();
+    let Written { manifest, inner: bytes, .. } = writer.finish_into().unwrap();
     assert_eq!(manifest.artifacts.len(), 1);
     assert!(open(bytes).is_ok());
 }
@@ -239,8 +239,8 @@ fn an_archive_with_a_lost_write_is_never_finished() {
         let _ = writer.start_entry("a.jsonl");
         let _ = writer.write_line(b"{}");
         let _ = writer.start_entry("b.jsonl");
-        if let Ok((_, disk)) = writer.finish_into() {
-            assert!(Archive::faults(Cursor::new(disk.inner), Limits::default()).is_empty());
+        if let Ok(written) = writer.finish_into() {
+            assert!(Archive::faults(Cursor::new(written.inner.inner), Limits::default()).is_empty());
         }
     }
 }
