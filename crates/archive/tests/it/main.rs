@@ -8,6 +8,7 @@ mod manifest;
 mod mutated;
 mod refused;
 mod samples;
+mod schema;
 mod written;
 
 use std::io::Cursor;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use reinstate_archive::{Archive, Limits};
 
 /// The archives of the repository, and those beside it where there are any.
-fn sample_paths() -> Vec<PathBuf> {
+pub(crate) fn sample_paths() -> Vec<PathBuf> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     [
         "tests/data/original",

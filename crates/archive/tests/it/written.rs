@@ -29,7 +29,7 @@ fn write_sample(bytes: &mut Vec<u8>) -> Result<Manifest, ArchiveError> {
     writer.finish()
 }
 
-fn sample() -> (Vec<u8>, Manifest) {
+pub(crate) fn sample() -> (Vec<u8>, Manifest) {
     let mut bytes = Vec::new();
     let manifest = write_sample(&mut bytes).unwrap();
     (bytes, manifest)
