@@ -5,10 +5,12 @@
 //! the tenant's data. Beside it a watcher renews the lease and looks out for a cancel, and a recorder turns
 //! events into progress and logs. [`Jobs`] is the handle to all of it.
 
+mod body;
 mod custody;
 mod data_lock;
 mod error;
 mod execution;
+mod halves;
 mod ids;
 mod janitor;
 mod jobs;

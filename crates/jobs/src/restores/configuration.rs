@@ -8,10 +8,14 @@ use reinstate_store::control::NewRestore;
 use serde_json::{Map, Value as Json};
 
 use super::definition;
-use crate::error::{FieldFault, JobsError};
+use crate::body::{id_missing, object, placed};
+use crate::error::JobsError;
 use crate::ids::prefixed;
 use crate::jobs::Jobs;
 use crate::sources;
+
+/// What messages call a configuration.
+const A_RESTORE: &str = "A restore";
 
 /// The name under which configurations are read.
 const MODEL: &str = "restores";
@@ -34,7 +38,7 @@ impl Jobs {
         let mut restores = Vec::with_capacity(bodies.len());
         for (place, body) in bodies.iter().enumerate() {
             let mut restore = definition::blank(prefixed("restore", self.ids()), caller.user_id.clone());
-            let found = definition::apply(object(body)?, &mut restore, None);
+            let found = definition::apply(object(A_RESTORE, body)?, &mut restore, None);
             faults.extend(found.into_iter().map(|fault| placed(fault, place, bodies.len())));
             restores.push(restore);
         }
@@ -66,7 +70,7 @@ impl Jobs {
         let mut ids = Vec::with_capacity(patches.len());
         let mut bodies = Vec::with_capacity(patches.len());
         for (id, body) in patches {
-            let body = object(body)?;
+            let body = object(A_RESTORE, body)?;
             ids.push(id.or_else(|| body.get("id").and_then(Json::as_str)).ok_or_else(id_missing)?);
             bodies.push(body);
         }
@@ -166,19 +170,4 @@ fn allow_managing(caller: &Caller) -> Result<(), JobsError> {
     }
     let message = "Managing restores needs access level 'full'".to_owned();
     Err(JobsError::Forbidden { message })
-}
-
-fn object(body: &Json) -> Result<&Map<String, Json>, JobsError> {
-    body.as_object()
-        .ok_or_else(|| JobsError::BadRequest { message: "A restore must be a JSON object".to_owned() })
-}
-
-fn id_missing() -> JobsError {
-    let message = "id is required and must be a string".to_owned();
-    JobsError::Validation(vec![FieldFault { field: "id".to_owned(), rule: "required", message }])
-}
-
-/// Says which of several objects has the fault.
-fn placed(fault: FieldFault, place: usize, of: usize) -> FieldFault {
-    if of < 2 { fault } else { FieldFault { field: format!("[{place}].{}", fault.field), ..fault } }
 }

@@ -1,20 +1,19 @@
 //! A restore configuration as a JSON object: read with every fault at once.
 
-use reinstate_describe::Name;
 use reinstate_describe::system::is_system_column;
 use reinstate_engine::Strategy;
 use reinstate_store::control::{NewRestore, RestoreRecord};
 use serde_json::{Map, Value as Json};
 
-use super::execution::NAME_CHARS_MAX;
-use super::options::{DATA, DESCRIBE, shown, strategies};
+use super::options::strategies;
+use crate::body::{
+    Fault, fault, flag, include, models, name, name_missing, of_key, optional_text, read_only, shown, text,
+};
 use crate::error::FieldFault;
+use crate::halves::{DATA, DESCRIBE};
 
 /// Longest description, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 10_000;
-
-/// Models that one configuration may list.
-const MODELS_MAX: usize = 10_000;
 
 /// The one kind of source that there is so far.
 pub(super) const SOURCE_UPLOAD: &str = "upload";
@@ -70,24 +69,13 @@ pub(super) fn apply(
     let mut faults = Vec::new();
     for (key, value) in body {
         if let Err(fault) = apply_key(key, value, restore, current) {
-            faults.push(FieldFault { field: key.clone(), rule: fault.rule, message: fault.message });
+            faults.push(of_key(key, fault));
         }
     }
-    if restore.name.is_empty() && !faults.iter().any(|fault| fault.field == "name") {
-        let message = "name is required".to_owned();
-        faults.push(FieldFault { field: "name".to_owned(), rule: "required", message });
+    if restore.name.is_empty() {
+        faults.extend(name_missing(&faults));
     }
     faults
-}
-
-/// What is wrong with one value.
-struct Fault {
-    rule: &'static str,
-    message: String,
-}
-
-fn fault<T>(rule: &'static str, message: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault { rule, message: message.into() })
 }
 
 fn apply_key(key: &str, value: &Json, restore: &mut NewRestore, current: Option<&Json>) -> Result<(), Fault> {
@@ -110,42 +98,6 @@ fn apply_key(key: &str, value: &Json, restore: &mut NewRestore, current: Option<
 /// Longest reference to a source, in characters.
 const SOURCE_REF_CHARS_MAX: usize = 4_096;
 
-fn read_only(key: &str, value: &Json, current: Option<&Json>) -> Result<(), Fault> {
-    if current.and_then(|current| current.get(key)) == Some(value) {
-        return Ok(());
-    }
-    fault("read_only", format!("{key} cannot be set"))
-}
-
-fn text<'a>(key: &str, value: &'a Json, chars_max: usize) -> Result<&'a str, Fault> {
-    let Some(text) = value.as_str() else { return fault("type_mismatch", format!("{key} must be a string")) };
-    if text.contains('\0') {
-        return fault("type_mismatch", format!("{key} must not contain NUL"));
-    }
-    if text.chars().nth(chars_max).is_some() {
-        return fault("maximum", format!("{key} must have at most {chars_max} characters"));
-    }
-    Ok(text)
-}
-
-fn optional_text(key: &str, value: &Json, chars_max: usize) -> Result<Option<String>, Fault> {
-    if value.is_null() {
-        return Ok(None);
-    }
-    text(key, value, chars_max).map(|text| Some(text.to_owned()))
-}
-
-fn name(value: &Json) -> Result<String, Fault> {
-    if value.is_null() {
-        return fault("required", "name is required");
-    }
-    let name = text("name", value, NAME_CHARS_MAX)?;
-    if name.trim().is_empty() {
-        return fault("required", "name must not be empty");
-    }
-    Ok(name.to_owned())
-}
-
 fn source_type(value: &Json) -> Result<String, Fault> {
     let source_type = text("source_type", value, SOURCE_REF_CHARS_MAX)?;
     if source_type == SOURCE_UPLOAD {
@@ -164,49 +116,5 @@ fn conflict_strategy(value: &Json) -> Result<String, Fault> {
             let (strategy, allowed) = (shown(strategy), strategies());
             fault("enum_values", format!("conflict_strategy '{strategy}' is unknown; allowed are {allowed}"))
         }
-    }
-}
-
-fn include(value: &Json) -> Result<Vec<String>, Fault> {
-    let wrong = || Fault {
-        rule: "enum_values",
-        message: "include must be a list of 'describe', 'data' or both".to_owned(),
-    };
-    let halves = value.as_array().ok_or_else(wrong)?;
-    if halves.is_empty() || halves.iter().any(|half| half != DESCRIBE && half != DATA) {
-        return Err(wrong());
-    }
-    let named = [DESCRIBE, DATA].into_iter().filter(|half| halves.iter().any(|named| named == half));
-    Ok(named.map(str::to_owned).collect())
-}
-
-fn models(value: &Json) -> Result<Option<Vec<String>>, Fault> {
-    if value.is_null() {
-        return Ok(None);
-    }
-    let Some(names) = value.as_array() else {
-        return fault("type_mismatch", "models must be a list of model names, or null for all");
-    };
-    if names.is_empty() {
-        return fault("minimum", "models must name at least one model; null means all");
-    }
-    if names.len() > MODELS_MAX {
-        return fault("maximum", format!("models must name at most {MODELS_MAX} models"));
-    }
-    names.iter().map(model).collect::<Result<_, _>>().map(Some)
-}
-
-fn model(value: &Json) -> Result<String, Fault> {
-    let Some(name) = value.as_str() else { return fault("type_mismatch", "models must hold strings") };
-    match Name::new(name) {
-        Ok(name) => Ok(name.as_str().to_owned()),
-        Err(error) => fault("pattern", format!("models: {error}")),
-    }
-}
-
-fn flag(key: &str, value: &Json) -> Result<bool, Fault> {
-    match value.as_bool() {
-        Some(flag) => Ok(flag),
-        None => fault("type_mismatch", format!("{key} must be true or false")),
     }
 }

@@ -7,7 +7,9 @@ use reinstate_store::control::{CancelOutcome, NewRestore, NewRun, RestoreRecord}
 
 use super::caller_to_json;
 use super::options::ImportOptions;
+use crate::body::NAME_CHARS_MAX;
 use crate::error::JobsError;
+use crate::halves;
 use crate::ids::prefixed;
 use crate::jobs::Jobs;
 use crate::uploads::CheckedUpload;
@@ -24,9 +26,6 @@ pub struct Imported {
     /// The file's size in bytes.
     pub size_bytes: u64,
 }
-
-/// Longest name of a configuration, in characters.
-pub(super) const NAME_CHARS_MAX: usize = 255;
 
 impl Jobs {
     /// Queues a run of a configuration and answers the run's id. Blocks.
@@ -131,7 +130,7 @@ impl Jobs {
             source_type: "upload".to_owned(),
             source_ref: Some(upload.upload().object_key.clone()),
             conflict_strategy: options.strategy.as_str().to_owned(),
-            include: options.include_list(),
+            include: halves::list(options.include),
             models: options.models.clone(),
             create_models: options.create_models,
             enabled: true,

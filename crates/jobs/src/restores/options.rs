@@ -5,7 +5,9 @@ use reinstate_engine::{Include, Strategy};
 use reinstate_store::control::{NewRestore, RestoreRecord};
 use serde_json::{Value as Json, json};
 
+use crate::body::shown;
 use crate::error::JobsError;
+use crate::halves;
 
 /// The options of the import form as they were sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,7 +55,7 @@ impl ImportOptions {
     pub(crate) fn of_restore(restore: &RestoreRecord) -> Result<Self, JobsError> {
         Ok(Self {
             strategy: strategy(&restore.conflict_strategy)?,
-            include: include_of(restore.include.iter().map(String::as_str))?,
+            include: halves::read(restore.include.iter().map(String::as_str))?,
             models: restore.models.clone(),
             create_models: restore.create_models,
         })
@@ -71,16 +73,10 @@ impl ImportOptions {
         };
         Some(Self {
             strategy: Strategy::parse(snapshot.get("conflict_strategy")?.as_str()?)?,
-            include: include_of(texts("include")?.iter().map(String::as_str)).ok()?,
+            include: halves::read(texts("include")?.iter().map(String::as_str)).ok()?,
             models,
             create_models: snapshot.get("create_models")?.as_bool()?,
         })
-    }
-
-    /// `include` as a list.
-    pub(crate) fn include_list(&self) -> Vec<String> {
-        let halves = [(self.include.describe, DESCRIBE), (self.include.data, DATA)];
-        halves.into_iter().filter(|(taken, _)| *taken).map(|(_, half)| half.to_owned()).collect()
     }
 
     /// What a run of a configuration keeps of it.
@@ -99,18 +95,12 @@ impl ImportOptions {
             "source_type": source_type,
             "source_ref": source_ref,
             "conflict_strategy": self.strategy.as_str(),
-            "include": self.include_list(),
+            "include": halves::list(self.include),
             "models": self.models,
             "create_models": self.create_models,
         })
     }
 }
-
-/// The spelling of the half that holds models and fields.
-pub(super) const DESCRIBE: &str = "describe";
-
-/// The spelling of the half that holds records.
-pub(super) const DATA: &str = "data";
 
 fn bad_request(message: String) -> JobsError {
     JobsError::BadRequest { message }
@@ -128,26 +118,7 @@ fn strategy(text: &str) -> Result<Strategy, JobsError> {
 }
 
 fn include(text: &str) -> Result<Include, JobsError> {
-    include_of(text.split(',').map(str::trim).filter(|half| !half.is_empty()))
-}
-
-fn include_of<'a>(halves: impl Iterator<Item = &'a str>) -> Result<Include, JobsError> {
-    let mut include = Include { describe: false, data: false };
-    for half in halves {
-        match half {
-            DESCRIBE => include.describe = true,
-            DATA => include.data = true,
-            _ => {
-                let half = shown(half);
-                return Err(bad_request(format!("include '{half}' is unknown; allowed are describe, data")));
-            }
-        }
-    }
-    if include.describe || include.data {
-        Ok(include)
-    } else {
-        Err(bad_request("include is empty; allowed are describe, data".to_owned()))
-    }
+    halves::read(text.split(',').map(str::trim).filter(|half| !half.is_empty()))
 }
 
 fn models(text: &str) -> Result<Option<Vec<String>>, JobsError> {
@@ -171,11 +142,3 @@ fn flag(text: &str) -> Result<bool, JobsError> {
         }
     }
 }
-
-/// A text from a request, short enough for a message.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().take(SHOWN_CHARS_MAX).collect()
-}
-
-/// As much of a wrong value as a message repeats, in characters.
-const SHOWN_CHARS_MAX: usize = 80;
