@@ -12,7 +12,7 @@ use super::ControlPlane;
 use super::claim;
 use super::json_text::json_text;
 use super::log::{self, LogRow};
-use super::queue::{self, MICROS_PER_MS, lease_end};
+use super::queue::{self, duration_ms, lease_end};
 use super::queue_watch;
 use super::run::{CounterColumns, RunRecord};
 use super::schema::{restore_runs, restores};
@@ -27,7 +27,7 @@ use crate::tenant_id::TenantId;
 pub enum RunState {
     /// The worker has it.
     Held,
-    /// Somebody called it off; the worker still holds its tenant's place until it lets go.
+    /// Somebody called it off; the worker of a restore still holds its tenant's place until it lets go.
     Cancelled,
     /// The worker has nothing to say about it any more.
     Lost,
@@ -229,7 +229,8 @@ impl ControlPlane {
     }
 }
 
-fn state(status: Option<RunStatus>) -> RunState {
+/// What a run in this state means to the worker that holds it; `None` where it holds none.
+pub(super) fn state(status: Option<RunStatus>) -> RunState {
     match status {
         Some(RunStatus::Running) => RunState::Held,
         Some(RunStatus::Cancelled) => RunState::Cancelled,
@@ -299,13 +300,12 @@ fn end(connection: &mut Database, run: &RunRecord, finish: &Finish, now: i64) ->
     let shown =
         finish.progress.as_ref().map_or(run.progress, |progress| run.progress.max(progress.percent.into()));
     let percent = if finish.status == RunStatus::Completed { 100 } else { shown };
-    let started_at = run.started_at.unwrap_or(now);
     diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
         .set((
             restore_runs::status.eq(finish.status.as_str()),
             restore_runs::progress.eq(percent),
             restore_runs::completed_at.eq(Micros(now)),
-            restore_runs::duration_ms.eq(now.saturating_sub(started_at).max(0) / MICROS_PER_MS),
+            restore_runs::duration_ms.eq(duration_ms(run.started_at.unwrap_or(now), now)),
             CounterColumns::from(&finish.counters),
             restore_runs::error.eq(&finish.error),
             restore_runs::error_detail.eq(&finish.error_detail),

@@ -1,17 +1,23 @@
-//! The control plane: what must be visible while a restore is under way, and outlive its rollback.
+//! The control plane: what must be visible while a restore or an extract is under way, and outlive its rollback.
 //!
-//! Restore configurations, runs, logs and uploads, in static tables of one file. The table of runs is
-//! the queue as well: [`ControlPlane::run_claim`] hands a run to one worker at a time under a lease and a
-//! fencing number that grows with each claim; whatever a worker writes names its number, so that one who lost
-//! the run can change nothing any more.
+//! Configurations and runs of restores and of extracts, logs, uploads and artifacts, in static tables of one file. The
+//! tables of runs are the queues as well: [`ControlPlane::run_claim`] and [`ControlPlane::extract_run_claim`] hand a run
+//! to one worker at a time under a lease and a fencing number that grows with each claim; whatever a worker writes names
+//! its number, so that one who lost the run can change nothing any more.
 
 mod bell;
 mod claim;
 mod commit_wait;
 mod connection;
+mod extract;
+mod extract_artifact;
+mod extract_queue;
+mod extract_run;
+mod held_extract;
 mod held_run;
 mod json_text;
 mod log;
+mod object;
 mod queue;
 mod queue_watch;
 mod restore;
@@ -36,8 +42,14 @@ use crate::settings::StoreSettings;
 use crate::statement::Statement;
 
 pub use claim::{ClaimRules, ClaimedRun};
+pub use extract::{ExtractRecord, NewExtract};
+pub use extract_artifact::{ArtifactRecord, NewArtifact};
+pub use extract_queue::ClaimedExtract;
+pub use extract_run::ExtractRunRecord;
+pub use held_extract::{ExtractFinish, ExtractObject, ExtractProgressColumns};
 pub use held_run::{Finish, Requeue, RunProgress, RunState};
 pub use log::LogRow;
+pub use object::{ExpiredExtract, SOURCE_EXTRACT_RUN};
 pub use queue::{CancelOutcome, QueueState};
 pub use queue_watch::QueueWatch;
 pub use restore::{NewRestore, RestoreRecord};

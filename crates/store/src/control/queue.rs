@@ -6,11 +6,12 @@ use super::ControlPlane;
 use super::queue_watch;
 use super::restore;
 use super::run::{RunRecord, active_run};
-use super::schema::restore_runs;
+use super::schema::{extract_runs, restore_runs};
 use super::status::RunStatus;
 use crate::database::Database;
 use crate::database::sql_types::Micros;
 use crate::error::StoreError;
+use crate::statement::Statement;
 use crate::tenant_id::TenantId;
 
 /// What became of a wish to cancel.
@@ -30,7 +31,7 @@ pub enum CancelOutcome {
     },
 }
 
-/// The queue in figures.
+/// The queues of restores and of extracts together, in figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueState {
     /// Runs that wait.
@@ -42,11 +43,16 @@ pub struct QueueState {
 }
 
 /// Microseconds in a millisecond.
-pub(super) const MICROS_PER_MS: i64 = 1_000;
+const MICROS_PER_MS: i64 = 1_000;
 
 /// The instant at which a lease given now ends.
 pub(super) fn lease_end(now: i64, lease_ms: u64) -> i64 {
     now.saturating_add(i64::try_from(lease_ms).unwrap_or(i64::MAX).saturating_mul(MICROS_PER_MS))
+}
+
+/// How long a run took, in milliseconds.
+pub(super) fn duration_ms(started_at: i64, now: i64) -> i64 {
+    now.saturating_sub(started_at).max(0) / MICROS_PER_MS
 }
 
 impl ControlPlane {
@@ -83,48 +89,48 @@ impl ControlPlane {
         cancelled
     }
 
-    /// Ends every lease. Only for a process that knows that no other one works on this database: the workers
-    /// that held them are gone.
+    /// Ends every lease, of restores and of extracts; says how many. Only for a process that knows that no other one
+    /// works on this database: the workers that held them are gone.
     ///
     /// # Errors
     /// Where the database fails.
     pub fn leases_expire(&self, now: i64) -> Result<usize, StoreError> {
         self.connections.write(|connection| {
-            diesel::update(restore_runs::table.filter(restore_runs::lease_expires_at.gt(Micros(now))))
-                .set(restore_runs::lease_expires_at.eq(Micros(now)))
-                .execute(connection)
-                .map_err(|error| StoreError::from_diesel("ending leases", error))
+            let restores =
+                diesel::update(restore_runs::table.filter(restore_runs::lease_expires_at.gt(Micros(now))))
+                    .set(restore_runs::lease_expires_at.eq(Micros(now)))
+                    .execute(connection);
+            let extracts =
+                diesel::update(extract_runs::table.filter(extract_runs::lease_expires_at.gt(Micros(now))))
+                    .set(extract_runs::lease_expires_at.eq(Micros(now)))
+                    .execute(connection);
+            let ended: Result<usize, _> = [restores, extracts].into_iter().sum();
+            ended.map_err(|error| StoreError::from_diesel("ending leases", error))
         })
     }
 
-    /// The queue in figures.
+    /// The queues in figures.
     ///
     /// # Errors
     /// Where the database fails.
     pub fn queue_state(&self) -> Result<QueueState, StoreError> {
-        let mut connection = self.connections.reader()?;
-        let counted = |connection: &mut Database, status: RunStatus| {
-            restore_runs::table
-                .filter(restore_runs::status.eq(status.as_str()))
-                .count()
-                .get_result::<i64>(connection)
-                .map_err(|error| StoreError::from_diesel("counting runs", error))
-        };
-        let oldest_queued_at = restore_runs::table
-            .filter(restore_runs::status.eq(RunStatus::Queued.as_str()))
-            .order(restore_runs::seq)
-            .select(restore_runs::created_at)
-            .first::<Micros>(&mut *connection)
-            .optional()
-            .map(|instant| instant.map(i64::from))
-            .map_err(|error| StoreError::from_diesel("finding the oldest run", error))?;
+        let doing = "counting runs";
+        let counted = Statement::new(QUEUE_STATE).rows(&mut *self.connections.reader()?);
+        let counted = counted.map_err(|error| StoreError::from_diesel(doing, error))?;
+        let figures = counted.first().ok_or_else(|| StoreError::failed(doing, "it told no figures"))?;
         Ok(QueueState {
-            queued: counted(&mut connection, RunStatus::Queued)?,
-            running: counted(&mut connection, RunStatus::Running)?,
-            oldest_queued_at,
+            queued: figures.int(0).unwrap_or_default(),
+            running: figures.int(1).unwrap_or_default(),
+            oldest_queued_at: figures.int(2),
         })
     }
 }
+
+/// Runs in line, by the condition of the indexes.
+const QUEUE_STATE: &str = "SELECT count(*) FILTER (WHERE status = 'queued'), \
+    count(*) FILTER (WHERE status = 'running'), min(created_at) FILTER (WHERE status = 'queued') FROM (\
+    SELECT status, created_at FROM restore_runs WHERE status IN ('queued', 'running') UNION ALL \
+    SELECT status, created_at FROM extract_runs WHERE status IN ('queued', 'running')) AS in_line";
 
 pub(super) fn find(connection: &mut Database, run_id: &str) -> Result<RunRecord, StoreError> {
     restore_runs::table
@@ -146,7 +152,7 @@ pub(super) fn find_locked(connection: &mut Database, run_id: &str) -> Result<Opt
 }
 
 fn cancel(connection: &mut Database, run: &RunRecord, by: &str, now: i64) -> Result<(), StoreError> {
-    let duration_ms = run.started_at.map(|start| now.saturating_sub(start).max(0) / MICROS_PER_MS);
+    let duration_ms = run.started_at.map(|start| duration_ms(start, now));
     diesel::update(restore_runs::table.filter(restore_runs::id.eq(&run.id)))
         .set((
             restore_runs::status.eq(RunStatus::Cancelled.as_str()),

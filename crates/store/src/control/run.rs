@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::ControlPlane;
 use super::claim;
 use super::json_text::{OptionalJson, OptionalMicros, ParsedJson, json_text};
+use super::object;
 use super::queue;
 use super::queue_watch;
 use super::restore::{self, NewRestore, RestoreRecord};
@@ -77,7 +78,7 @@ pub struct RunRecord {
     /// On whose behalf, for the worker.
     #[diesel(deserialize_as = ParsedJson)]
     pub caller: Json,
-    /// The object's key, for uploads.
+    /// The key of the object that it reads.
     pub source_ref: Option<String>,
     /// Claims so far: the number that whoever works on the run must name.
     pub fence: i64,
@@ -137,9 +138,9 @@ impl From<&Counters> for CounterColumns {
 impl ControlPlane {
     /// Queues a run of a configuration and notes it in the configuration's statistics.
     ///
-    /// `admit` sees the configuration, and whether the upload that it names is kept, and may refuse: what it
-    /// says is handed on. It gives the snapshot that the run keeps. From then on the upload is kept as long as
-    /// the run is active. It holds up writers, must not ask the control plane for anything, and is asked again where
+    /// `admit` sees the configuration, and whether the archive that it names is kept (an upload, or what a completed
+    /// run of an extract made, as long as that is not expired), and may refuse: what it says is handed on. It gives the
+    /// snapshot that the run keeps. From then on the archive is kept as long as the run is active. It holds up writers, must not ask the control plane for anything, and is asked again where
     /// the transaction has to be done again.
     ///
     /// # Errors
@@ -161,15 +162,13 @@ impl ControlPlane {
             if !restore.enabled {
                 return Err(StoreError::Conflict { message: format!("Restore '{restore_id}' is disabled") });
             }
-            let source_kept = match &restore.source_ref {
-                Some(object_key) => upload::lock(connection, tenant, object_key)?,
-                None => false,
-            };
-            let snapshot = admit(&restore, source_kept).map_err(|error| {
+            let source = object::source(connection, tenant, &restore, now)?;
+            let snapshot = admit(&restore, source.is_kept).map_err(|error| {
                 refusal = Some(error);
                 restore::not_found(restore_id)
             })?;
-            enqueue(connection, tenant, &restore, run, &snapshot, now)
+            let queued = Queued { run, object_key: source.object_key.as_deref(), snapshot: &snapshot };
+            enqueue(connection, tenant, &restore, &queued, now)
         });
         self.queued.ring();
         match refusal {
@@ -195,7 +194,8 @@ impl ControlPlane {
             upload::insert(connection, tenant, upload, now)?;
             restore::insert(connection, tenant, restore, now)?;
             let restore = restore::find(connection, tenant, &restore.id)?;
-            enqueue(connection, tenant, &restore, run, snapshot, now)
+            let queued = Queued { run, object_key: restore.source_ref.as_deref(), snapshot };
+            enqueue(connection, tenant, &restore, &queued, now)
         });
         self.queued.ring();
         created
@@ -216,15 +216,23 @@ impl ControlPlane {
     }
 }
 
+/// What a run of a restore is queued with.
+struct Queued<'a> {
+    run: &'a NewRun,
+    /// What it reads.
+    object_key: Option<&'a str>,
+    snapshot: &'a Json,
+}
+
 /// Puts a run into the queue within a transaction.
 fn enqueue(
     connection: &mut Database,
     tenant: &TenantId,
     restore: &RestoreRecord,
-    run: &NewRun,
-    snapshot: &Json,
+    queued: &Queued<'_>,
     now: i64,
 ) -> Result<RunRecord, StoreError> {
+    let Queued { run, object_key, snapshot } = *queued;
     refuse_second(connection, tenant, &restore.id)?;
     claim::place_lock(connection, tenant.as_str())?;
     diesel::insert_into(restore_runs::table)
@@ -237,7 +245,7 @@ fn enqueue(
             restore_runs::config_snapshot.eq(json_text(snapshot)),
             restore_runs::executed_by.eq(&run.executed_by),
             restore_runs::caller.eq(json_text(&run.caller)),
-            restore_runs::source_ref.eq(&restore.source_ref),
+            restore_runs::source_ref.eq(object_key),
             restore_runs::created_at.eq(Micros(now)),
             restore_runs::updated_at.eq(Micros(now)),
         ))

@@ -16,7 +16,12 @@ use crate::query::{self, Only, RecordPage, TableRef};
 use crate::tenant_id::TenantId;
 
 /// The models of the platform that are kept here.
-pub const SYSTEM_MODELS: [&str; 3] = ["restores", "restore_runs", "restore_logs"];
+pub const SYSTEM_MODELS: [&str; 6] =
+    ["restores", "restore_runs", "restore_logs", "extracts", "extract_runs", "extract_artifacts"];
+
+/// Their fields, in the same order.
+const SYSTEM_FIELDS: [&[(&str, FieldType)]; 6] =
+    [RESTORES, RESTORE_RUNS, RESTORE_LOGS, EXTRACTS, EXTRACT_RUNS, EXTRACT_ARTIFACTS];
 
 const RESTORES: &[(&str, FieldType)] = &[
     ("name", FieldType::Text),
@@ -68,6 +73,59 @@ const RESTORE_LOGS: &[(&str, FieldType)] = &[
     ("record_id", FieldType::Text),
     ("message", FieldType::Text),
     ("detail", FieldType::Jsonb),
+];
+
+const EXTRACTS: &[(&str, FieldType)] = &[
+    ("name", FieldType::Text),
+    ("description", FieldType::Text),
+    ("format", FieldType::Text),
+    ("include", FieldType::TextArray),
+    ("models", FieldType::TextArray),
+    ("filter", FieldType::Jsonb),
+    ("retention_days", FieldType::Integer),
+    ("enabled", FieldType::Boolean),
+    ("last_run_id", FieldType::Text),
+    ("last_run_at", FieldType::Timestamp),
+    ("total_runs", FieldType::Integer),
+    ("successful_runs", FieldType::Integer),
+    ("failed_runs", FieldType::Integer),
+    ("created_by", FieldType::Text),
+];
+
+const EXTRACT_RUNS: &[(&str, FieldType)] = &[
+    ("extract_id", FieldType::Text),
+    ("extract_name", FieldType::Text),
+    ("status", FieldType::Text),
+    ("progress", FieldType::Integer),
+    ("progress_detail", FieldType::Jsonb),
+    ("started_at", FieldType::Timestamp),
+    ("completed_at", FieldType::Timestamp),
+    ("records_exported", FieldType::Integer),
+    ("models_exported", FieldType::Integer),
+    ("artifacts_created", FieldType::Integer),
+    ("total_size_bytes", FieldType::Integer),
+    ("duration_seconds", FieldType::Integer),
+    ("duration_ms", FieldType::Integer),
+    ("config_snapshot", FieldType::Jsonb),
+    ("attempt", FieldType::Integer),
+    ("error", FieldType::Text),
+    ("error_detail", FieldType::Text),
+    ("executed_by", FieldType::Text),
+    ("expires_at", FieldType::Timestamp),
+];
+
+const EXTRACT_ARTIFACTS: &[(&str, FieldType)] = &[
+    ("run_id", FieldType::Text),
+    ("extract_id", FieldType::Text),
+    ("artifact_type", FieldType::Text),
+    ("artifact_name", FieldType::Text),
+    ("format", FieldType::Text),
+    ("size_bytes", FieldType::Integer),
+    ("checksum", FieldType::Text),
+    ("content_type", FieldType::Text),
+    ("is_primary", FieldType::Boolean),
+    ("download_count", FieldType::Integer),
+    ("expires_at", FieldType::Timestamp),
 ];
 
 impl ControlPlane {
@@ -161,11 +219,7 @@ fn known(model: &str) -> Result<&'static SystemTable, StoreError> {
 fn system_table(model: &str) -> Option<&'static SystemTable> {
     static TABLES: OnceLock<HashMap<Name, SystemTable>> = OnceLock::new();
     let tables = TABLES.get_or_init(|| {
-        SYSTEM_MODELS
-            .iter()
-            .zip([RESTORES, RESTORE_RUNS, RESTORE_LOGS])
-            .filter_map(|(name, fields)| table(name, fields))
-            .collect()
+        SYSTEM_MODELS.iter().zip(SYSTEM_FIELDS).filter_map(|(name, fields)| table(name, fields)).collect()
     });
     tables.get(&Name::new(model).ok()?)
 }
@@ -190,7 +244,7 @@ mod tests {
 
     #[test]
     fn every_listed_column_is_part_of_its_layout() {
-        for (name, fields) in SYSTEM_MODELS.iter().zip([RESTORES, RESTORE_RUNS, RESTORE_LOGS]) {
+        for (name, fields) in SYSTEM_MODELS.iter().zip(SYSTEM_FIELDS) {
             let layout = ControlPlane::system_layout(name).unwrap();
             assert_eq!(layout.len(), reinstate_describe::system::SYSTEM_COLUMNS.len() + fields.len());
         }
