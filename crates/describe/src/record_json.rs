@@ -5,10 +5,27 @@ use std::fmt::Write as _;
 use crate::batch::Value;
 use crate::field_type::{BaseType, ColumnType};
 use crate::layout::Column;
-use crate::value::{date, timestamp};
+use crate::value::{date, json_canonical, timestamp};
 
 /// Writes one JSON object with the columns in the given order; absent ones are left out.
 pub fn write_record<'a>(columns: impl IntoIterator<Item = (&'a Column, Value<'a>)>, out: &mut String) {
+    write_columns(columns, write_value, out);
+}
+
+/// As [`write_record`], with JSON in its canonical spelling: then equal records have equal texts, whatever store they
+/// come out of.
+pub fn write_canonical_record<'a>(
+    columns: impl IntoIterator<Item = (&'a Column, Value<'a>)>,
+    out: &mut String,
+) {
+    write_columns(columns, write_canonical_value, out);
+}
+
+fn write_columns<'a>(
+    columns: impl IntoIterator<Item = (&'a Column, Value<'a>)>,
+    write: fn(ColumnType, Value<'_>, &mut String),
+    out: &mut String,
+) {
     out.push('{');
     let mut is_first = true;
     for (column, value) in columns {
@@ -23,9 +40,16 @@ pub fn write_record<'a>(columns: impl IntoIterator<Item = (&'a Column, Value<'a>
         out.push('"');
         out.push_str(column.name.as_str());
         out.push_str("\":");
-        write_value(column.column_type, value, out);
+        write(column.column_type, value, out);
     }
     out.push('}');
+}
+
+fn write_canonical_value(column_type: ColumnType, value: Value<'_>, out: &mut String) {
+    match (column_type.base, value) {
+        (BaseType::Json, Value::Text(text)) => json_canonical::canonical_into(text, out),
+        _ => write_value(column_type, value, out),
+    }
 }
 
 /// Writes one value in its JSON form: decimals as bare numbers with all their digits, instants and days as

@@ -10,6 +10,7 @@ pub mod date;
 pub mod decimal;
 mod fault;
 pub mod json;
+pub mod json_canonical;
 mod json_equality;
 pub mod timestamp;
 pub mod uuid;

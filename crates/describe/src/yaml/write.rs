@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::definition::{field_attributes, model_attributes};
@@ -18,9 +19,7 @@ pub(super) fn write_model(model: &Model, out: &mut String) {
     for (key, value) in model_attributes(model) {
         push_attribute(2, key, &value, out);
     }
-    for (key, value) in &model.extra {
-        push_attribute(2, key, value, out);
-    }
+    push_extra(2, &model.extra, out);
     if model.fields.is_empty() {
         out.push_str("  fields: {}\n");
         return;
@@ -32,9 +31,16 @@ pub(super) fn write_model(model: &Model, out: &mut String) {
         for (key, value) in field_attributes(field) {
             push_attribute(6, key, &value, out);
         }
-        for (key, value) in &field.extra {
-            push_attribute(6, key, value, out);
-        }
+        push_extra(6, &field.extra, out);
+    }
+}
+
+/// Appends keys that are not known, by their names: a catalog does not keep their order.
+fn push_extra(indent: usize, extra: &IndexMap<String, Json>, out: &mut String) {
+    let mut entries: Vec<_> = extra.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    for (key, value) in entries {
+        push_attribute(indent, key, value, out);
     }
 }
 

@@ -5,4 +5,5 @@ mod filter;
 mod models;
 mod record;
 mod schema;
+mod stability;
 mod yaml;

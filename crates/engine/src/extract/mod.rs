@@ -2,7 +2,7 @@
 //!
 //! Reading and writing JSON happen on the caller's thread, packing on a thread of its own; between the two stands a
 //! channel bounded in bytes, so that memory does not grow with the tenant. The same records give the same entries,
-//! byte for byte: models by their names, fields by their places, records by their ids.
+//! byte for byte: models by their names, fields by their places, records by their ids, JSON in its canonical spelling.
 
 mod error;
 mod packer;
@@ -15,7 +15,7 @@ use std::ops::ControlFlow;
 
 use reinstate_archive::{Artifact, DATA_SUFFIX, DESCRIBE_NAME};
 use reinstate_describe::access::ACCESS_COLUMNS;
-use reinstate_describe::record_json::write_record;
+use reinstate_describe::record_json::write_canonical_record;
 use reinstate_describe::value::timestamp;
 use reinstate_describe::{Batch, Value, write_describe};
 
@@ -181,7 +181,7 @@ impl Writing<'_> {
             self.is_restricted = self.is_restricted || is_restricted(batch, row);
             let columns = export.layout.columns().enumerate();
             let cells = columns.map(|(index, column)| (column, batch.value(row, index)));
-            let line = self.feeder.line(|text| write_record(cells, text))?;
+            let line = self.feeder.line(|text| write_canonical_record(cells, text))?;
             if line > LINE_BYTES_MAX {
                 let (model, id) = (export.layout.model().name.to_string(), batch.id(row).to_owned());
                 return Err(ExtractError::RecordTooLong { model, id, bytes_max: LINE_BYTES_MAX });
