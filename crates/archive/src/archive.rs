@@ -1,6 +1,7 @@
 //! An archive that has been opened: its directory is checked, its manifest is read, its entries can be streamed.
 
 use std::io::{Read, Seek};
+use std::ops::ControlFlow;
 
 use crate::content::{Content, EntryContent};
 use crate::directory;
@@ -173,6 +174,28 @@ impl<R: Read + Seek> Archive<R> {
         let records = self.artifact(entry).and_then(|artifact| artifact.records);
         let content = self.content(name)?;
         Ok(LineReader::new(Box::new(content), line_bytes_max, records))
+    }
+
+    /// Hands the inflated bytes of the entry `name` to `take`, piece by piece, until it has enough. Bytes come before
+    /// the entry was verified: whoever takes them for good waits for the answer.
+    ///
+    /// # Errors
+    /// [`ArchiveError::NoSuchEntry`]; every error that damaged data or a checksum that disagrees gives;
+    /// [`ArchiveError::Io`].
+    pub fn read_entry(
+        &mut self,
+        name: &str,
+        mut take: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), ArchiveError> {
+        let mut content = self.content(name)?;
+        let mut buffer = vec![0; VERIFY_BYTES];
+        loop {
+            let count = content.fill(&mut buffer)?;
+            let piece = buffer.get(..count).unwrap_or_default();
+            if piece.is_empty() || take(piece).is_break() {
+                return Ok(());
+            }
+        }
     }
 
     /// Reads the entry `name` to its end and verifies sizes, CRC, checksum and record count, without looking at

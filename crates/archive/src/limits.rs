@@ -29,6 +29,23 @@ pub struct Limits {
     pub name_bytes_max: usize,
 }
 
+impl Limits {
+    /// No bounds but those of the format: for archives that this program wrote itself.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            entries_max: usize::MAX,
+            uncompressed_bytes_max: u64::MAX,
+            inflation_ratio_max: u64::MAX,
+            inflation_free_bytes: u64::MAX,
+            describe_bytes_max: u64::MAX,
+            manifest_bytes_max: u64::MAX,
+            line_bytes_max: usize::MAX,
+            name_bytes_max: usize::MAX,
+        }
+    }
+}
+
 /// One binary megabyte.
 const MIB: u64 = 1 << 20;
 /// One binary gigabyte.

@@ -238,6 +238,7 @@ impl From<JobsError> for ApiError {
             JobsError::Forbidden { .. } => Self::new(ErrorCode::Forbidden, message),
             JobsError::Conflict { .. } => Self::new(ErrorCode::Conflict, message),
             JobsError::NotFound { .. } => Self::new(ErrorCode::RecordNotFound, message),
+            JobsError::Gone { .. } => Self::new(ErrorCode::Gone, message),
             JobsError::TooLarge { .. } => Self::new(ErrorCode::BodyTooLarge, message),
             JobsError::Store(error) => error.into(),
             JobsError::DataDirBusy { .. } | JobsError::StorageDirBusy { .. } => Self::internal(message),

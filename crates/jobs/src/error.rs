@@ -47,6 +47,12 @@ pub enum JobsError {
         /// One sentence naming what was looked for.
         message: String,
     },
+    /// It was there, and its time is over.
+    #[error("{message}")]
+    Gone {
+        /// One sentence that says what to do.
+        message: String,
+    },
     /// More bytes were sent than an upload may have.
     #[error("the upload is larger than {bytes_max} bytes")]
     TooLarge {

@@ -3,7 +3,6 @@
 //! The engine works on the worker's thread; a watcher and a recorder work beside it. Whatever happens, a panic
 //! included, the run ends, goes back into the queue, or belongs to another worker.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Instant;
@@ -21,6 +20,7 @@ use crate::jobs::{Claiming, Inner};
 use crate::latch::Latch;
 use crate::lease::Lease;
 use crate::outcome::{Failure, Outcome};
+use crate::panic_text::panic_text;
 use crate::recorder::{Recorder, RecorderEvents};
 use crate::restores::{ImportOptions, caller_from_json};
 use crate::{settlement, watcher};
@@ -59,7 +59,7 @@ fn accompany(
     thread::scope(|scope| {
         let watcher = thread::Builder::new().name("run-watcher".to_owned()).spawn_scoped(scope, || {
             let _entered = span.enter();
-            watcher::watch(inner, run, lease, cancellation, &done);
+            watcher::watch(inner, lease, cancellation, &done, |renew| watcher::ask(inner, run, renew));
         });
         let guard = thread::Builder::new().name("run-guard".to_owned()).spawn_scoped(scope, || {
             let _entered = span.enter();
@@ -110,14 +110,6 @@ fn guarded(
         tracing::error!(panic = said, "a run panicked");
         Outcome::Failed(Box::new(Failure::internal(&format!("panic: {said}"))))
     })
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown")
 }
 
 /// One start of the run.

@@ -5,11 +5,14 @@
 //! the tenant's data. Beside it a watcher renews the lease and looks out for a cancel, and a recorder turns
 //! events into progress and logs. [`Jobs`] is the handle to all of it.
 
+mod backoff;
 mod body;
+mod checksum;
 mod custody;
 mod data_lock;
 mod error;
 mod execution;
+mod extracts;
 mod halves;
 mod ids;
 mod janitor;
@@ -17,7 +20,9 @@ mod jobs;
 mod latch;
 mod lease;
 mod objects;
+mod objects_skeleton;
 mod outcome;
+mod panic_text;
 mod patience;
 mod queue_listener;
 mod recorder;
@@ -35,6 +40,7 @@ mod worker;
 pub use custody::Custody;
 pub use data_lock::DataLock;
 pub use error::{FieldFault, JobsError};
+pub use extracts::{ByteStream, ExtractFile};
 pub use ids::{SystemClock, TimeOrderedIds};
 pub use jobs::Jobs;
 pub use objects::{ObjectWriter, Objects};

@@ -123,7 +123,7 @@ impl Failure {
 }
 
 /// An error and its causes, a line each.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

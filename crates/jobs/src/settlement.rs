@@ -6,24 +6,16 @@ use reinstate_engine::{Counters, LogEntry, LogLevel, Stop};
 use reinstate_store::control::{Finish, Requeue, RunRecord, RunStatus};
 use reinstate_store::{StoreError, TenantId};
 
+use crate::backoff::Backoff;
 use crate::jobs::Inner;
 use crate::outcome::{Failure, Outcome};
 use crate::patience::persist;
 use crate::recorder::Recorder;
 use crate::restores::ImportOptions;
 
-/// First wait before a run is taken up again whose tenant was not available, in microseconds. Doubles each time.
-const BACKOFF_FIRST_MICROS: i64 = 250_000;
-
-/// Longest such wait, in microseconds.
-const BACKOFF_MAX_MICROS: i64 = 30_000_000;
-
-/// Doublings after which the longest wait is reached for certain.
-const BACKOFF_DOUBLINGS_MAX: i64 = 16;
-
 /// How often a run is put back because something was not available: with the waits above for about a quarter of
 /// an hour, each look at the tenant not counted.
-const POSTPONED_MAX: i64 = 40;
+pub(crate) const POSTPONED_MAX: i64 = 40;
 
 /// Writes down what became of a run and lets go of it. `may_be_applied` says whether this worker or an earlier
 /// one had leave to commit: then the tenant's data tells whether it did.
@@ -127,17 +119,15 @@ fn finish(
 }
 
 fn postpone(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, message: &str, nothing_applied: bool) {
-    // Claims that do not count as attempts were put back.
-    let postponed = run.fence.saturating_sub(i64::from(run.attempt)).max(0);
+    let backoff = Backoff::of(run.fence, run.attempt);
     // While an earlier worker may still be committing, nobody can say that the run failed.
-    if postponed >= POSTPONED_MAX && nothing_applied {
+    if backoff.postponed >= POSTPONED_MAX && nothing_applied {
         return fail(inner, run, recorder, &Failure::unavailable(message));
     }
-    let wait = (BACKOFF_FIRST_MICROS << postponed.min(BACKOFF_DOUBLINGS_MAX)).min(BACKOFF_MAX_MICROS);
     log(recorder, LogLevel::Warn, format!("Put back into the queue: {message}"));
-    let not_before = inner.now().saturating_add(wait);
+    let not_before = inner.now().saturating_add(backoff.wait_micros);
     requeue(inner, run, recorder, Requeue { not_before, nothing_applied });
-    inner.signal.wake_in(Duration::from_micros(wait.unsigned_abs()));
+    inner.signal.wake_in(Duration::from_micros(backoff.wait_micros.unsigned_abs()));
 }
 
 fn requeue(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, requeue: Requeue) {

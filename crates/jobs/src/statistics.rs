@@ -18,13 +18,15 @@ pub struct JobStats {
     pub workers_busy: usize,
     /// The queue of all processes.
     pub queue: QueueState,
-    /// Runs that ended in this process, by state and strategy.
+    /// Restores that ended in this process, by state and strategy.
     pub ended: Vec<EndedRuns>,
-    /// Records and definitions of the completed ones, and the failed records of all, added up.
+    /// Extracts that ended in this process, by state.
+    pub extracts_ended: Vec<(RunStatus, u64)>,
+    /// Records and definitions of the completed restores, and the failed records of all, added up.
     pub records: Counters,
 }
 
-/// How many runs ended alike.
+/// How many restores ended alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndedRuns {
     /// How they ended.
@@ -46,6 +48,7 @@ pub(crate) struct Statistics {
 #[derive(Debug, Default)]
 struct Ended {
     runs: HashMap<(RunStatus, Strategy), u64>,
+    extracts: HashMap<RunStatus, u64>,
     records: Counters,
 }
 
@@ -56,7 +59,7 @@ impl Statistics {
         BusyGuard(&self.busy)
     }
 
-    /// A run ended.
+    /// A restore ended.
     pub(crate) fn ended(&self, status: RunStatus, strategy: Strategy, counters: &Counters) {
         let mut ended = lock(&self.ended);
         *ended.runs.entry((status, strategy)).or_default() += 1;
@@ -72,6 +75,11 @@ impl Statistics {
         }
     }
 
+    /// An extract ended.
+    pub(crate) fn extract_ended(&self, status: RunStatus) {
+        *lock(&self.ended).extracts.entry(status).or_default() += 1;
+    }
+
     /// The figures now.
     pub(crate) fn snapshot(&self, workers: usize, queue: QueueState) -> JobStats {
         let ended = lock(&self.ended);
@@ -85,6 +93,7 @@ impl Statistics {
             workers_busy: self.busy.load(Ordering::Relaxed),
             queue,
             ended: runs.collect(),
+            extracts_ended: ended.extracts.iter().map(|(status, runs)| (*status, *runs)).collect(),
             records: ended.records,
         }
     }

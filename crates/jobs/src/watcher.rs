@@ -10,20 +10,21 @@ use crate::jobs::Inner;
 use crate::latch::Latch;
 use crate::lease::Lease;
 
-/// Watches over a run until `done`. Asks the run to stop where it was cancelled or lost; goes on renewing then,
+/// Watches over a run until `done`. `ask` learns how it stands with the run, and renews its lease where it is told to.
+/// Asks the run to stop where it was cancelled or lost; goes on renewing then,
 /// because the tenant's place is free only when the worker let go.
 pub(crate) fn watch(
     inner: &Inner,
-    run: &RunRecord,
     lease: &Lease,
     cancellation: &Cancellation,
     done: &Latch,
+    ask: impl Fn(bool) -> Result<RunState, StoreError>,
 ) {
     let poll = Duration::from_millis(inner.settings.cancel_poll_ms);
     while !done.wait(poll) {
         let renew = lease.is_due();
         let asked = Instant::now();
-        match ask(inner, run, renew) {
+        match ask(renew) {
             Ok(state) => {
                 if renew && state != RunState::Lost {
                     lease.renew(asked);
@@ -49,7 +50,8 @@ pub(crate) fn guard(lease: &Lease, cancellation: &Cancellation, done: &Latch) {
     }
 }
 
-fn ask(inner: &Inner, run: &RunRecord, renew: bool) -> Result<RunState, StoreError> {
+/// How it stands with a restore's run.
+pub(crate) fn ask(inner: &Inner, run: &RunRecord, renew: bool) -> Result<RunState, StoreError> {
     let control = &inner.store.control;
     if renew {
         control.run_renew(&run.id, run.fence, inner.now(), inner.settings.lease_ms)

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use reinstate_store::control::ClaimRules;
+use reinstate_store::StoreError;
+use reinstate_store::control::{ClaimRules, ClaimedExtract, ClaimedRun};
 
-use crate::execution;
 use crate::ids::prefixed;
 use crate::jobs::Inner;
+use crate::{execution, extracts};
 
 /// Starts the workers.
 pub(crate) fn start(inner: &Arc<Inner>) -> impl Iterator<Item = std::io::Result<JoinHandle<()>>> {
@@ -23,6 +24,7 @@ pub(crate) fn start(inner: &Arc<Inner>) -> impl Iterator<Item = std::io::Result<
 
 fn work(inner: &Inner, name: &str) {
     let rules = ClaimRules { lease_ms: inner.settings.lease_ms, attempts_max: inner.settings.attempts_max };
+    let mut extracts_first = false;
     loop {
         let seen = inner.signal.wakes();
         // Before the look whether to stop, so that whoever says stop sees either this or the end of it.
@@ -31,8 +33,10 @@ fn work(inner: &Inner, name: &str) {
             return;
         }
         let asked = Instant::now();
-        match inner.store.control.run_claim(name, inner.now(), rules) {
-            Ok(Some(claimed)) => execution::execute(inner, &claimed, asked, claiming),
+        extracts_first = !extracts_first;
+        match claim(inner, name, rules, extracts_first) {
+            Ok(Some(Claimed::Restore(claimed))) => execution::execute(inner, &claimed, asked, claiming),
+            Ok(Some(Claimed::Extract(claimed))) => extracts::execute(inner, &claimed, asked, claiming),
             Ok(None) => {
                 drop(claiming);
                 inner.signal.wait(seen, poll(inner));
@@ -43,6 +47,30 @@ fn work(inner: &Inner, name: &str) {
                 inner.signal.wait(seen, Duration::from_millis(inner.settings.poll_ms));
             }
         }
+    }
+}
+
+/// A run that this worker has now.
+enum Claimed {
+    Restore(ClaimedRun),
+    Extract(ClaimedExtract),
+}
+
+/// Asks for a run. The two kinds take turns in being asked for first, so that neither keeps the other waiting for ever.
+fn claim(
+    inner: &Inner,
+    name: &str,
+    rules: ClaimRules,
+    extracts_first: bool,
+) -> Result<Option<Claimed>, StoreError> {
+    let control = &inner.store.control;
+    let restore = || Ok(control.run_claim(name, inner.now(), rules)?.map(Claimed::Restore));
+    let extract = || Ok(control.extract_run_claim(name, inner.now(), rules)?.map(Claimed::Extract));
+    let first = if extracts_first { extract() } else { restore() }?;
+    match first {
+        Some(claimed) => Ok(Some(claimed)),
+        None if extracts_first => restore(),
+        None => extract(),
     }
 }
 

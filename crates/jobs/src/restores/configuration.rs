@@ -1,7 +1,5 @@
 //! Managing restore configurations.
 
-use std::collections::HashSet;
-
 use reinstate_describe::{AccessLevel, Caller, Trashed};
 use reinstate_store::TenantId;
 use reinstate_store::control::NewRestore;
@@ -12,7 +10,7 @@ use crate::body::{id_missing, object, placed};
 use crate::error::JobsError;
 use crate::ids::prefixed;
 use crate::jobs::Jobs;
-use crate::sources;
+use crate::sources::{KnownSources, SourceKind};
 
 /// What messages call a configuration.
 const A_RESTORE: &str = "A restore";
@@ -46,9 +44,9 @@ impl Jobs {
             return Err(JobsError::Validation(faults));
         }
         let named = restores.iter().filter_map(|restore| restore.source_ref.as_deref());
-        let kept = self.kept_sources(tenant, named)?;
+        let known = self.known_sources(tenant, caller, named)?;
         for restore in &mut restores {
-            restore.source_ref = self.known_source(tenant, restore, &kept)?;
+            restore.source_ref = self.kept_source(tenant, restore, &known)?;
         }
         self.store().control.restores_create(tenant, &restores, self.now())?;
         let ids: Vec<_> = restores.iter().map(|restore| restore.id.as_str()).collect();
@@ -80,8 +78,10 @@ impl Jobs {
             .map(|text| serde_json::from_str(text).unwrap_or_default())
             .collect();
         // Looked up beforehand: the change itself holds up every writer of the control plane.
-        let named = bodies.iter().filter_map(|body| body.get("source_ref")?.as_str());
-        let kept = self.kept_sources(tenant, named)?;
+        let new = bodies.iter().filter_map(|body| body.get("source_ref"));
+        let old = shown.iter().filter_map(|restore| restore.get("source_ref"));
+        let named = new.chain(old).filter_map(Json::as_str);
+        let known = self.known_sources(tenant, caller, named)?;
         self.store().control.restores_update(tenant, &ids, self.now(), |place, current| {
             let mut restore = definition::as_it_is(current);
             let body = bodies.get(place).copied().unwrap_or(&NO_KEYS);
@@ -91,8 +91,8 @@ impl Jobs {
                 return Err(JobsError::Validation(faults.collect()));
             }
             // A configuration may outlive its upload and still be renamed.
-            if restore.source_ref != current.source_ref {
-                restore.source_ref = self.known_source(tenant, &restore, &kept)?;
+            if restore.source_ref != current.source_ref || restore.source_type != current.source_type {
+                restore.source_ref = self.kept_source(tenant, &restore, &known)?;
             }
             Ok(restore)
         })?;
@@ -129,35 +129,15 @@ impl Jobs {
         Ok(self.store().control.system_get_many(tenant, caller, MODEL, ids, trashed)?)
     }
 
-    /// The keys of the tenant's uploads among what these texts name.
-    fn kept_sources<'a>(
-        &self,
-        tenant: &TenantId,
-        source_refs: impl Iterator<Item = &'a str>,
-    ) -> Result<HashSet<String>, JobsError> {
-        let keys: Vec<_> =
-            source_refs.filter_map(|text| sources::upload_key(self.objects(), tenant, text)).collect();
-        Ok(self.store().control.uploads_kept(tenant, &keys)?)
-    }
-
-    /// The key of the upload that a configuration names, which must be among the ones that are kept. One answer
-    /// for everything that is no upload of the tenant, so that it tells nothing about what else exists.
-    fn known_source(
+    /// What a configuration keeps of the source that it names.
+    fn kept_source(
         &self,
         tenant: &TenantId,
         restore: &NewRestore,
-        kept: &HashSet<String>,
+        known: &KnownSources,
     ) -> Result<Option<String>, JobsError> {
         let Some(source_ref) = &restore.source_ref else { return Ok(None) };
-        let key = sources::upload_key(self.objects(), tenant, source_ref);
-        match key.filter(|key| kept.contains(key)) {
-            Some(key) => Ok(Some(key)),
-            None => Err(JobsError::BadRequest {
-                message:
-                    "source_ref must be what POST /api/restores/uploads answered for an upload that is kept"
-                        .to_owned(),
-            }),
-        }
+        self.known_source(tenant, SourceKind::parse(&restore.source_type), source_ref, known).map(Some)
     }
 }
 

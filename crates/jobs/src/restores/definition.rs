@@ -11,15 +11,10 @@ use crate::body::{
 };
 use crate::error::FieldFault;
 use crate::halves::{DATA, DESCRIBE};
+use crate::sources::{self, SourceKind};
 
 /// Longest description, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 10_000;
-
-/// The one kind of source that there is so far.
-pub(super) const SOURCE_UPLOAD: &str = "upload";
-
-/// Kinds of source that have a name but no use yet.
-const SOURCES_PLANNED: [&str; 2] = ["extract_run", "url"];
 
 /// Keys that a configuration shows and nobody sets, besides the system columns.
 const READ_ONLY: [&str; 6] =
@@ -31,7 +26,7 @@ pub(super) fn blank(id: String, created_by: String) -> NewRestore {
         id,
         name: String::new(),
         description: None,
-        source_type: SOURCE_UPLOAD.to_owned(),
+        source_type: SourceKind::Upload.as_str().to_owned(),
         source_ref: None,
         conflict_strategy: Strategy::default().as_str().to_owned(),
         include: vec![DESCRIBE.to_owned(), DATA.to_owned()],
@@ -99,13 +94,13 @@ fn apply_key(key: &str, value: &Json, restore: &mut NewRestore, current: Option<
 const SOURCE_REF_CHARS_MAX: usize = 4_096;
 
 fn source_type(value: &Json) -> Result<String, Fault> {
-    let source_type = text("source_type", value, SOURCE_REF_CHARS_MAX)?;
-    if source_type == SOURCE_UPLOAD {
-        return Ok(source_type.to_owned());
+    let spelling = text("source_type", value, SOURCE_REF_CHARS_MAX)?;
+    if SourceKind::parse(spelling).is_some() {
+        return Ok(spelling.to_owned());
     }
-    let known = SOURCES_PLANNED.contains(&source_type);
-    let what = if known { "is not supported yet" } else { "is unknown" };
-    fault("enum_values", format!("source_type '{}' {what}; allowed is {SOURCE_UPLOAD}", shown(source_type)))
+    let what = if spelling == sources::PLANNED { "is not supported yet" } else { "is unknown" };
+    let allowed = SourceKind::ALL.map(SourceKind::as_str).join(", ");
+    fault("enum_values", format!("source_type '{}' {what}; allowed are {allowed}", shown(spelling)))
 }
 
 fn conflict_strategy(value: &Json) -> Result<String, Fault> {

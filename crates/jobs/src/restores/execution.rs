@@ -12,6 +12,7 @@ use crate::error::JobsError;
 use crate::halves;
 use crate::ids::prefixed;
 use crate::jobs::Jobs;
+use crate::sources::SourceKind;
 use crate::uploads::CheckedUpload;
 
 /// An import that was queued.
@@ -42,14 +43,18 @@ impl Jobs {
         restore_id: &str,
     ) -> Result<String, JobsError> {
         let run = self.new_run(caller)?;
+        let control = &self.store().control;
+        let asked = control.restore_get(tenant, restore_id)?;
+        let kind = SourceKind::parse(&asked.source_type);
+        self.allow_source(tenant, caller, kind, asked.source_ref.as_deref())?;
         let now = self.now();
-        let created =
-            self.store().control.run_create(tenant, restore_id, &run, now, |restore, source_kept| {
-                let options = ImportOptions::of_restore(restore)?;
-                allow_strategy(caller, options.strategy)?;
-                require_source(restore, source_kept)?;
-                Ok::<_, JobsError>(options.snapshot(restore))
-            })?;
+        let created = control.run_create(tenant, restore_id, &run, now, |restore, source_kept| {
+            let options = ImportOptions::of_restore(restore)?;
+            allow_strategy(caller, options.strategy)?;
+            require_source(restore, source_kept)?;
+            require_unchanged(&asked, restore)?;
+            Ok::<_, JobsError>(options.snapshot(restore))
+        })?;
         self.wake();
         Ok(created.id)
     }
@@ -127,7 +132,7 @@ impl Jobs {
             id: prefixed("restore", self.ids()),
             name: format!("Import {}", upload.filename()).chars().take(NAME_CHARS_MAX).collect(),
             description: None,
-            source_type: "upload".to_owned(),
+            source_type: SourceKind::Upload.as_str().to_owned(),
             source_ref: Some(upload.upload().object_key.clone()),
             conflict_strategy: options.strategy.as_str().to_owned(),
             include: halves::list(options.include),
@@ -146,6 +151,15 @@ fn require_source(restore: &RestoreRecord, is_kept: bool) -> Result<(), JobsErro
         Some(_) => return Ok(()),
     };
     let message = format!("Restore '{}' {what}; upload one and set source_ref", restore.id);
+    Err(JobsError::Conflict { message })
+}
+
+/// The caller was found to have a right to one source; it must not be another one by now.
+fn require_unchanged(asked: &RestoreRecord, restore: &RestoreRecord) -> Result<(), JobsError> {
+    if asked.source_type == restore.source_type && asked.source_ref == restore.source_ref {
+        return Ok(());
+    }
+    let message = format!("Restore '{}' was given another source meanwhile; run it again", restore.id);
     Err(JobsError::Conflict { message })
 }
 

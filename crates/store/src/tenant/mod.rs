@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
 use reinstate_describe::{Catalog, Layout};
-use reinstate_engine::{Cancellation, RunMark, Target, TargetError};
+use reinstate_engine::{Cancellation, RunMark, Source, SourceError, Target, TargetError};
 
 use crate::database::Database;
 use crate::error::StoreError;
@@ -107,6 +107,16 @@ impl Tenant {
         let mut connection = connection::open(path, CHECKPOINT_WAIT_MS, CACHE_KIB)
             .map_err(|error| failed(error.to_string()))?;
         connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(|error| failed(error.to_string()))
+    }
+
+    /// Opens the tenant for reading in one state.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub fn source(&self, cancellation: &Cancellation) -> Result<Box<dyn Source>, SourceError> {
+        let _ = (&self.home, cancellation);
+        let (doing, message) = ("opening a tenant".to_owned(), "reading is not there yet".to_owned());
+        Err(SourceError::Failed { doing, message })
     }
 
     /// The mark of a run, where it was applied.

@@ -1,0 +1,12 @@
+//! The use cases of extracts: manage configurations, run, cancel and download.
+
+mod artifacts;
+mod configuration;
+mod definition;
+mod download;
+mod execution;
+mod options;
+mod work;
+
+pub use download::{ByteStream, ExtractFile};
+pub(crate) use work::execute;
