@@ -1,4 +1,4 @@
-//! Removes uploads whose time is over.
+//! Removes uploads and archives of extracts whose time is over.
 
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::error::JobsError;
 use crate::jobs::Inner;
 
-/// How often the janitor looks: an upload may stay an hour longer than its time.
+/// How often the janitor looks: a file may stay an hour longer than its time. Nobody is given an archive by then.
 const ROUND: Duration = Duration::from_secs(3_600);
 
-/// Uploads that are removed before the janitor asks for more.
+/// Files that are removed before the janitor asks for more.
 const BATCH: u32 = 100;
 
 /// Microseconds in a day.
@@ -25,6 +25,11 @@ pub(crate) fn start(inner: &Arc<Inner>) -> std::io::Result<JoinHandle<()>> {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "removed uploads whose time was over"),
                 Err(error) => tracing::warn!(%error, "could not remove old uploads; trying again later"),
+            }
+            match remove_expired_extracts(&inner) {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "removed archives whose time was over"),
+                Err(error) => tracing::warn!(%error, "could not remove old archives; trying again later"),
             }
             if inner.custody.is_shared() {
                 remove_orphans(&inner);
@@ -55,6 +60,26 @@ pub(crate) fn remove_expired(inner: &Inner) -> Result<usize, JobsError> {
             // The row first: a file without one is rubbish that is found later.
             if inner.store.control.upload_delete(&upload.object_key)? {
                 inner.objects.delete(&upload.object_key)?;
+                progress = true;
+                removed += 1;
+            }
+        }
+        if !progress || inner.signal.is_stopping() {
+            return Ok(removed);
+        }
+    }
+}
+
+/// Removes every archive of an extract whose time is over and that no active run needs; says how many. Their runs stay.
+pub(crate) fn remove_expired_extracts(inner: &Inner) -> Result<usize, JobsError> {
+    let mut removed = 0;
+    loop {
+        let expired = inner.store.control.extract_runs_expired(inner.now(), BATCH)?;
+        let mut progress = false;
+        for extract in &expired {
+            // As with uploads, the row first.
+            if inner.store.control.extract_run_forget_object(&extract.run_id)? {
+                inner.objects.delete(&extract.object_key)?;
                 progress = true;
                 removed += 1;
             }
