@@ -97,7 +97,9 @@ fn read_describe<R: Read + Seek>(
     if !request.include.describe {
         return Ok(None);
     }
-    let described = parse_describe(&text, &DescribeLimits::default()).map_err(RestoreError::Describe)?;
+    // The archive has its own limit on this entry, which is a setting.
+    let limits = DescribeLimits { bytes_max: usize::MAX, ..DescribeLimits::default() };
+    let described = parse_describe(&text, &limits).map_err(RestoreError::Describe)?;
     for warning in &described.warnings {
         let detail = json!({ "line": warning.line, "field": warning.field, "key": warning.key });
         reporter.note(LogEntry {

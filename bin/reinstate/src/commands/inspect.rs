@@ -109,7 +109,9 @@ fn inspect(file: String, reader: BufReader<File>) -> Report {
 fn describe(inspection: &mut Inspection<BufReader<File>>, faults: &mut Vec<String>) -> DescribeFile {
     // An entry that cannot be read is among the archive's own faults already.
     let text = inspection.archive.as_mut().and_then(|archive| archive.describe_text().ok().flatten());
-    match text.map(|text| parse_describe(&text, &DescribeLimits::default())) {
+    // The archive has its own limit on this entry.
+    let limits = DescribeLimits { bytes_max: usize::MAX, ..DescribeLimits::default() };
+    match text.map(|text| parse_describe(&text, &limits)) {
         None => DescribeFile::default(),
         Some(Ok(describe)) => describe,
         Some(Err(found)) => {

@@ -1,5 +1,8 @@
 //! What a restore does to models and fields.
 
+use std::io::Cursor;
+
+use reinstate_archive::{Archive, Limits};
 use reinstate_describe::{AccessLevel, Caller};
 use reinstate_engine::{FailureKind, Include, LogLevel, MemoryTenant, Strategy};
 
@@ -131,4 +134,15 @@ fn editors_may_restore_only_what_defines_nothing() {
         case(Strategy::Upsert).with(edit).run(&archive, &tenant_with_notes()).unwrap().records_imported,
         1
     );
+}
+
+#[test]
+fn a_description_may_be_as_long_as_the_limits_of_the_archive_allow() {
+    // Few characters of many bytes: characters are what takes time.
+    let bytes = zip(&format!("# {}\n{NOTES}", "🚀".repeat(4 << 20)), &[]);
+    let limits = Limits { describe_bytes_max: 32 << 20, inflation_ratio_max: 10_000, ..Limits::default() };
+    let archive = Archive::open(Cursor::new(bytes.as_slice()), limits).unwrap();
+    let tenant = MemoryTenant::default();
+    let done = case(Strategy::Upsert).run_archive(archive, Box::new(tenant.target())).unwrap();
+    assert_eq!(done.models_created, 1);
 }

@@ -36,7 +36,7 @@ fn tenant() -> MemoryTenant {
     tenant
 }
 
-fn request() -> ExtractRequest {
+pub(crate) fn request() -> ExtractRequest {
     ExtractRequest {
         run_id: "run_1".to_owned(),
         extract_id: "extract_1".to_owned(),
@@ -48,13 +48,13 @@ fn request() -> ExtractRequest {
     }
 }
 
-struct Done {
+pub(crate) struct Done {
     extracted: Extracted,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     progress: Vec<ExtractProgress>,
 }
 
-fn run(tenant: &MemoryTenant, request: &ExtractRequest) -> Result<Done, ExtractFailure> {
+pub(crate) fn run(tenant: &MemoryTenant, request: &ExtractRequest) -> Result<Done, ExtractFailure> {
     let mut progress = Vec::new();
     let environment = ExtractEnvironment {
         clock: &FixedClock,

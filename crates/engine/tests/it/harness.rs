@@ -83,6 +83,14 @@ impl Case {
                 return Err(RestoreFailure { error: Box::new(error.into()), counters: Counters::default() });
             }
         };
+        self.run_archive(archive, target)
+    }
+
+    pub(crate) fn run_archive(
+        &mut self,
+        archive: Archive<Cursor<&[u8]>>,
+        target: Box<dyn Target + '_>,
+    ) -> Result<Counters, RestoreFailure> {
         let environment = Environment {
             clock: &FixedClock,
             ids: &CountingIds::default(),
