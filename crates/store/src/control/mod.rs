@@ -15,6 +15,7 @@ mod extract_queue;
 mod extract_run;
 mod held_extract;
 mod held_run;
+mod installation;
 mod json_text;
 mod log;
 mod object;

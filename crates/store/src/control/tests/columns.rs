@@ -6,8 +6,16 @@ use diesel::sql_types::{Bool, Text};
 use super::*;
 use crate::database::Database;
 
-const TABLES: [&str; 7] =
-    ["restores", "restore_runs", "restore_logs", "uploads", "extracts", "extract_runs", "extract_artifacts"];
+const TABLES: [&str; 8] = [
+    "restores",
+    "restore_runs",
+    "restore_logs",
+    "uploads",
+    "extracts",
+    "extract_runs",
+    "extract_artifacts",
+    "installation",
+];
 
 /// SQLite names no type beyond these; `computed` tells columns that PostgreSQL keeps as plain ones.
 const SQLITE_COLUMNS: &str = "SELECT name, type AS kind, \"notnull\" OR pk > 0 AS required, hidden > 0 AS computed \
