@@ -58,7 +58,7 @@ impl Server {
             .map_err(|error| ProgramError::Listen { address: settings.listen, message: error.to_string() })?;
         let address = listener.local_addr()?;
         let (store, custody) = open_store(settings).await?;
-        let objects = Objects::open(&settings.objects_dir)?;
+        let objects = Objects::open(&settings.storage, &settings.data_dir)?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
         let jobs = Jobs::start(
             custody,

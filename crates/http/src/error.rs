@@ -83,6 +83,12 @@ impl ApiError {
         Self { cause: Some(cause.to_string()), ..Self::new(ErrorCode::ServiceUnavailable, message) }
     }
 
+    /// 503 where archives can be neither kept nor read; `cause` goes to the log.
+    pub(crate) fn storage_unavailable(cause: impl fmt::Display) -> Self {
+        let message = "The storage of archives cannot be used at the moment; please try again";
+        Self { cause: Some(cause.to_string()), ..Self::new(ErrorCode::ServiceUnavailable, message) }
+    }
+
     /// 503 of the readiness address, which names the part and its cause: it answers operators, not clients.
     pub(crate) fn not_ready(part: &str, cause: &dyn std::error::Error) -> Self {
         let mut message = format!("The {part} is not ready: {cause}");
@@ -229,7 +235,7 @@ fn sentence(text: &str) -> String {
 
 impl From<JobsError> for ApiError {
     fn from(error: JobsError) -> Self {
-        let message = sentence(&error.to_string());
+        let (message, chain) = (sentence(&error.to_string()), error.chain());
         match error {
             JobsError::BadRequest { .. } | JobsError::ArchiveRefused(_) => {
                 Self::new(ErrorCode::BadRequest, message)
@@ -242,9 +248,7 @@ impl From<JobsError> for ApiError {
             JobsError::TooLarge { .. } => Self::new(ErrorCode::BodyTooLarge, message),
             JobsError::Store(error) => error.into(),
             JobsError::DataDirBusy { .. } | JobsError::StorageDirBusy { .. } => Self::internal(message),
-            JobsError::Storage { doing, source } => {
-                Self::internal(format!("the object storage failed while {doing}: {source}"))
-            }
+            JobsError::Storage { .. } => Self::storage_unavailable(chain),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong behind the API, named by what the caller can do about it.
 
+use std::fmt;
+
 use reinstate_archive::ArchiveError;
 use reinstate_store::StoreError;
 
@@ -12,6 +14,27 @@ pub struct FieldFault {
     pub rule: &'static str,
     /// One sentence.
     pub message: String,
+}
+
+/// What kind of failure of the object storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageFault {
+    /// It does not answer, or says that it cannot at the moment: trying again later may help.
+    Unavailable,
+    /// It refuses the credentials, or there is no such bucket: only an operator can help.
+    Denied,
+    /// Anything else.
+    Failed,
+}
+
+impl fmt::Display for StorageFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unavailable => "did not answer",
+            Self::Denied => "refused access, or has no such bucket,",
+            Self::Failed => "failed",
+        })
+    }
 }
 
 /// Why a use case was refused or failed.
@@ -78,8 +101,10 @@ pub enum JobsError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The object storage failed.
-    #[error("the object storage failed while {doing}")]
+    #[error("the object storage {kind} while {doing}")]
     Storage {
+        /// Whether it would help to try again.
+        kind: StorageFault,
         /// What was being done.
         doing: &'static str,
         /// What the storage said; not for callers from outside.
@@ -89,11 +114,32 @@ pub enum JobsError {
 }
 
 impl JobsError {
-    /// A failure of the object storage or the file system.
+    /// A failure of the file system, or of something as close.
     pub(crate) fn storage(
         doing: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Storage { doing, source: source.into() }
+        Self::Storage { kind: StorageFault::Failed, doing, source: source.into() }
     }
+
+    /// The error with its causes, for logs: a bucket's name and address may be among them.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+}
+
+/// An error with its causes, in one line. Many an error repeats its cause in its own words; that is left out.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
 }

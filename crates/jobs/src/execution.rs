@@ -3,6 +3,7 @@
 //! The engine works on the worker's thread; a watcher and a recorder work beside it. Whatever happens, a panic
 //! included, the run ends, goes back into the queue, or belongs to another worker.
 
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use reinstate_engine::{
 use reinstate_store::control::{ClaimedRun, RunRecord};
 use reinstate_store::{RunToken, StoreError, Tenant, TenantId};
 
-use crate::error::JobsError;
+use crate::error::{JobsError, StorageFault};
 use crate::jobs::{Claiming, Inner};
 use crate::latch::Latch;
 use crate::lease::Lease;
@@ -126,6 +127,9 @@ fn attempt(
         Ok(tenant) => tenant,
         Err(error) => return Outcome::of_store(&error),
     };
+    // Before the target, whose lock keeps others waiting: from a bucket this takes its time. Not where the run may be
+    // given up or was applied already.
+    let fetched = (!run.committing && !claimed.exhausted).then(|| fetch(inner, run, cancellation));
     let target = match open_target(&tenant, run, cancellation) {
         Ok(target) => target,
         Err(outcome) => return outcome,
@@ -140,7 +144,9 @@ fn attempt(
         Some(request) => request,
         None => return Outcome::Failed(Box::new(Failure::internal("the run's snapshot cannot be read"))),
     };
-    let archive = match open_archive(inner, run) {
+    // What kept the archive away is told now: only here it is known that no earlier worker applied the run.
+    let fetched = fetched.unwrap_or_else(|| fetch(inner, run, cancellation));
+    let archive = match fetched.and_then(|file| open_archive(inner, file)) {
         Ok(archive) => archive,
         Err(outcome) => return outcome,
     };
@@ -196,17 +202,34 @@ fn request(run: &RunRecord) -> Option<RestoreRequest> {
     })
 }
 
-fn open_archive(inner: &Inner, run: &RunRecord) -> Result<Archive<std::fs::File>, Outcome> {
+/// The run's archive as a file of this machine.
+fn fetch(inner: &Inner, run: &RunRecord, cancellation: &Cancellation) -> Result<File, Outcome> {
     let Some(key) = &run.source_ref else {
         return Err(Outcome::Failed(Box::new(Failure::source("the restore names no archive"))));
     };
-    let file = inner.objects.open_read(key).map_err(|error| match error {
-        JobsError::NotFound { message } if inner.custody.is_shared() => {
-            Outcome::Failed(Box::new(Failure::source_not_shared(&message)))
+    inner.objects.open_local(key, cancellation).map_err(|error| {
+        tracing::warn!(error = error.chain(), "could not open the archive of a run");
+        missing_archive(inner, &error, cancellation)
+    })
+}
+
+/// What it means for a run that its archive could not be opened. The run's record is its tenant's to read, and says
+/// nothing of where the storage is.
+fn missing_archive(inner: &Inner, error: &JobsError, cancellation: &Cancellation) -> Outcome {
+    match error {
+        _ if cancellation.stopped().is_some() => Outcome::stopped(cancellation, Counters::default()),
+        JobsError::NotFound { message } if inner.custody.is_shared() && !inner.objects.is_bucket() => {
+            Outcome::Failed(Box::new(Failure::source_not_shared(message)))
         }
-        JobsError::NotFound { message } => Outcome::Failed(Box::new(Failure::source(&message))),
-        error => Outcome::unavailable(error.to_string()),
-    })?;
+        JobsError::NotFound { message } => Outcome::Failed(Box::new(Failure::source(message))),
+        JobsError::Storage { kind: StorageFault::Denied, .. } => {
+            Outcome::Failed(Box::new(Failure::storage_denied(&error.to_string())))
+        }
+        error => Outcome::StorageAway { message: error.to_string() },
+    }
+}
+
+fn open_archive(inner: &Inner, file: File) -> Result<Archive<File>, Outcome> {
     Archive::open(file, inner.settings.limits.clone()).map_err(|error| {
         Outcome::Failed(Box::new(Failure::of_error(&RestoreError::from(error), Counters::default())))
     })

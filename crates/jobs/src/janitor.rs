@@ -24,14 +24,20 @@ pub(crate) fn start(inner: &Arc<Inner>) -> std::io::Result<JoinHandle<()>> {
             match remove_expired(&inner) {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "removed uploads whose time was over"),
-                Err(error) => tracing::warn!(%error, "could not remove old uploads; trying again later"),
+                Err(error) => {
+                    let error = error.chain();
+                    tracing::warn!(error, "could not remove old uploads; trying again later");
+                }
             }
             match remove_expired_extracts(&inner) {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "removed archives whose time was over"),
-                Err(error) => tracing::warn!(%error, "could not remove old archives; trying again later"),
+                Err(error) => {
+                    let error = error.chain();
+                    tracing::warn!(error, "could not remove old archives; trying again later");
+                }
             }
-            if inner.custody.is_shared() {
+            if inner.custody.is_shared() || inner.objects.is_bucket() {
                 remove_orphans(&inner);
             }
             inner.signal.pause(ROUND);
@@ -39,12 +45,15 @@ pub(crate) fn start(inner: &Arc<Inner>) -> std::io::Result<JoinHandle<()>> {
     })
 }
 
-/// Removes what broken uploads left behind. Where the data belongs to one process, its start does that.
+/// Removes what broken uploads and extracts left behind. Where the data belongs to one process, its start does that.
 fn remove_orphans(inner: &Inner) {
     match inner.custody.remove_orphans(&inner.store, &inner.objects) {
         Ok(0) => {}
-        Ok(removed) => tracing::info!(removed, "removed files that belong to no upload"),
-        Err(error) => tracing::warn!(%error, "could not look for files of no upload; trying again later"),
+        Ok(removed) => tracing::info!(removed, "removed objects that belong to nothing"),
+        Err(error) => {
+            let error = error.chain();
+            tracing::warn!(error, "could not look for objects that belong to nothing; trying again later");
+        }
     }
 }
 

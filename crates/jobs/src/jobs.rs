@@ -43,8 +43,8 @@ pub(crate) struct Inner {
     claiming: AtomicUsize,
     threads: Mutex<Vec<JoinHandle<()>>>,
     pub(crate) custody: Custody,
-    /// The folder of the uploads.
-    _storage: DataLock,
+    /// The folder of the objects, where they lie in one.
+    _storage: Option<DataLock>,
 }
 
 /// Stops the threads when nobody holds a [`Jobs`] any more.
@@ -75,7 +75,8 @@ impl Jobs {
             clock.set(&store)?;
         }
         let expired = custody.end_leases(&store, clock.now_micros())?;
-        let orphans = custody.remove_orphans(&store, &objects)?;
+        // A bucket that is away is no reason not to start, so that is left to the janitor.
+        let orphans = if objects.is_bucket() { 0 } else { custody.remove_orphans(&store, &objects)? };
         tracing::info!(workers = settings.workers, expired, orphans, "starting to work on runs");
         let inner = Arc::new(Inner {
             store,

@@ -20,7 +20,6 @@ mod jobs;
 mod latch;
 mod lease;
 mod objects;
-mod objects_skeleton;
 mod outcome;
 mod panic_text;
 mod patience;
@@ -39,11 +38,14 @@ mod worker;
 
 pub use custody::Custody;
 pub use data_lock::DataLock;
-pub use error::{FieldFault, JobsError};
-pub use extracts::{ByteStream, ExtractFile};
+pub use error::{FieldFault, JobsError, StorageFault};
+pub use extracts::ExtractFile;
 pub use ids::{SystemClock, TimeOrderedIds};
 pub use jobs::Jobs;
-pub use objects::{ObjectWriter, Objects};
+pub use objects::{
+    BlockingWriter, BucketUrl, ByteStream, ObjectReader, ObjectWriter, Objects, S3Keys, S3Settings,
+    StorageSettings, StorageUrl, StorageUrlError,
+};
 pub use restores::{ImportForm, ImportOptions, Imported};
 pub use settings::JobSettings;
 pub use statistics::{EndedRuns, JobStats};

@@ -14,6 +14,11 @@ pub(crate) enum Outcome {
     Failed(Box<Failure>),
     /// It was asked to stop; nothing was applied.
     Stopped(Stop, Counters),
+    /// The storage of the archive does not answer; it is known that no start of the run was applied.
+    StorageAway {
+        /// What it said, or did not.
+        message: String,
+    },
     /// Something is missing that may come back.
     Unavailable {
         /// What.
@@ -95,6 +100,25 @@ impl Failure {
         )
     }
 
+    /// The storage lets nobody in.
+    pub(crate) fn storage_denied(what: &str) -> Self {
+        Self::plain(
+            "The storage refused the archive of the run: its credentials are not accepted there, or there is no such \
+             bucket. Have the server's storage settings looked at, then run it again",
+            "STORAGE_DENIED",
+            what,
+        )
+    }
+
+    /// The storage did not come back.
+    pub(crate) fn storage_unavailable(what: &str) -> Self {
+        Self::plain(
+            "The storage of the archive did not answer each time the run was tried; run it again later",
+            "STORAGE_UNAVAILABLE",
+            what,
+        )
+    }
+
     /// Workers were lost over it too often.
     pub(crate) fn interrupted(attempts: i32) -> Self {
         let sentence = format!("The run was interrupted {attempts} times and is given up");
@@ -123,7 +147,7 @@ impl Failure {
 }
 
 /// An error and its causes, a line each.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -17,6 +17,10 @@ use crate::restores::ImportOptions;
 /// an hour, each look at the tenant not counted.
 pub(crate) const POSTPONED_MAX: i64 = 40;
 
+/// How often a run is put back because the storage of its archive did not answer. Each time it was asked for seconds,
+/// and whoever runs it by hand can do so again.
+pub(crate) const STORAGE_POSTPONED_MAX: i64 = 5;
+
 /// Writes down what became of a run and lets go of it. `may_be_applied` says whether this worker or an earlier
 /// one had leave to commit: then the tenant's data tells whether it did.
 pub(crate) fn settle(
@@ -48,6 +52,7 @@ pub(crate) fn settle(
             let nothing_applied = nothing_applied || !may_be_applied;
             postpone(inner, run, recorder, &message, nothing_applied);
         }
+        Outcome::StorageAway { message } => postpone_for_storage(inner, run, recorder, &message),
         // Resolved above.
         Outcome::AlreadyApplied => {}
     }
@@ -119,11 +124,22 @@ fn finish(
 }
 
 fn postpone(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, message: &str, nothing_applied: bool) {
-    let backoff = Backoff::of(run.fence, run.attempt);
     // While an earlier worker may still be committing, nobody can say that the run failed.
-    if backoff.postponed >= POSTPONED_MAX && nothing_applied {
+    if Backoff::of(run.fence, run.attempt).postponed >= POSTPONED_MAX && nothing_applied {
         return fail(inner, run, recorder, &Failure::unavailable(message));
     }
+    put_back(inner, run, recorder, message, nothing_applied);
+}
+
+fn postpone_for_storage(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, message: &str) {
+    if Backoff::of(run.fence, run.attempt).postponed >= STORAGE_POSTPONED_MAX {
+        return fail(inner, run, recorder, &Failure::storage_unavailable(message));
+    }
+    put_back(inner, run, recorder, message, true);
+}
+
+fn put_back(inner: &Inner, run: &RunRecord, recorder: &Recorder<'_>, message: &str, nothing_applied: bool) {
+    let backoff = Backoff::of(run.fence, run.attempt);
     log(recorder, LogLevel::Warn, format!("Put back into the queue: {message}"));
     let not_before = inner.now().saturating_add(backoff.wait_micros);
     requeue(inner, run, recorder, Requeue { not_before, nothing_applied });

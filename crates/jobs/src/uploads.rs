@@ -6,10 +6,10 @@ use reinstate_describe::{AccessLevel, Caller};
 use reinstate_store::control::NewUpload;
 use reinstate_store::{StoreError, TenantId};
 
-use crate::error::JobsError;
+use crate::error::{JobsError, StorageFault};
 use crate::ids::prefixed;
 use crate::jobs::Jobs;
-use crate::objects::{ObjectWriter, Objects};
+use crate::objects::{ObjectWriter, Objects, kind_within};
 
 /// Longest file name that is kept, in characters: with `Import ` before it, it still fits a restore's name.
 const FILENAME_CHARS_MAX: usize = 200;
@@ -170,16 +170,14 @@ impl Drop for CheckedUpload {
         if self.kept {
             return;
         }
-        if let Err(error) = self.jobs.objects().delete(&self.upload.object_key) {
-            // The next start removes it.
-            tracing::warn!(key = self.upload.object_key, %error, "could not remove a refused upload");
-        }
+        self.jobs.objects().discard(&self.upload.object_key);
     }
 }
 
 fn refused(error: ArchiveError) -> JobsError {
     if error.kind() == ErrorKind::Io {
-        JobsError::storage("checking an upload", error)
+        let kind = kind_within(&error).unwrap_or(StorageFault::Failed);
+        JobsError::Storage { kind, doing: "checking an upload", source: Box::new(error) }
     } else {
         JobsError::ArchiveRefused(Box::new(error))
     }

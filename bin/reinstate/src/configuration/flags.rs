@@ -46,9 +46,8 @@ pub(crate) struct SettingFlags {
     /// Largest upload, such as 512MB [default: 10GiB]
     #[arg(long, value_name = "SIZE")]
     max_upload_bytes: Option<String>,
-    /// Where uploads are kept [default: file:// and objects in the data folder]
-    #[arg(long, value_name = "URL")]
-    storage_url: Option<String>,
+    #[command(flatten)]
+    storage: StorageFlags,
     /// Seconds that running restores may go on after SIGTERM [default: 30]
     #[arg(long, value_name = "SECONDS")]
     shutdown_grace_s: Option<String>,
@@ -63,6 +62,27 @@ pub(crate) struct SettingFlags {
     upload_retention_days: Option<String>,
     #[command(flatten)]
     archive: ArchiveFlags,
+}
+
+/// Where archives are kept.
+#[derive(Debug, Default, Args)]
+struct StorageFlags {
+    /// Where archives are kept: file://FOLDER, s3://BUCKET, gs://BUCKET or az://CONTAINER, with /PREFIX if you like
+    /// [default: file:// and objects in the data folder]
+    #[arg(long, value_name = "URL")]
+    storage_url: Option<String>,
+    /// Address of an S3-compatible service [default: Amazon's]
+    #[arg(long, value_name = "URL")]
+    storage_s3_endpoint: Option<String>,
+    /// Region of an S3 bucket [default: AWS_REGION, else us-east-1]
+    #[arg(long, value_name = "REGION")]
+    storage_s3_region: Option<String>,
+    /// Whether the name of an S3 bucket goes into the path of requests: true or false [default: false]
+    #[arg(long, value_name = "BOOLEAN")]
+    storage_s3_path_style: Option<String>,
+    /// Whether a bucket may be reached without TLS: true or false [default: false]
+    #[arg(long, value_name = "BOOLEAN")]
+    storage_allow_http: Option<String>,
 }
 
 /// What an archive may ask for.
@@ -123,7 +143,11 @@ impl SettingFlags {
             ("workers", &self.workers),
             ("lease_s", &self.lease_s),
             ("max_upload_bytes", &self.max_upload_bytes),
-            ("storage_url", &self.storage_url),
+            ("storage_url", &self.storage.storage_url),
+            ("storage_s3_endpoint", &self.storage.storage_s3_endpoint),
+            ("storage_s3_region", &self.storage.storage_s3_region),
+            ("storage_s3_path_style", &self.storage.storage_s3_path_style),
+            ("storage_allow_http", &self.storage.storage_allow_http),
             ("shutdown_grace_s", &self.shutdown_grace_s),
             ("log", &self.log),
             ("log_format", &self.log_format),

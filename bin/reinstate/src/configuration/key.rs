@@ -14,7 +14,7 @@ const fn key(name: &'static str, default: Option<&'static str>) -> Key {
 }
 
 /// Every setting.
-pub(crate) const KEYS: [Key; 24] = [
+pub(crate) const KEYS: [Key; 28] = [
     key("listen", Some("127.0.0.1:9001")),
     key("data_dir", Some("./reinstate-data")),
     key("database_url", None),
@@ -28,6 +28,10 @@ pub(crate) const KEYS: [Key; 24] = [
     key("lease_s", Some("15")),
     key("max_upload_bytes", Some("10GiB")),
     key("storage_url", None),
+    key("storage_s3_endpoint", None),
+    key("storage_s3_region", None),
+    key("storage_s3_path_style", Some("false")),
+    key("storage_allow_http", Some("false")),
     key("shutdown_grace_s", Some("30")),
     key("log", Some("info")),
     key("log_format", Some("text")),

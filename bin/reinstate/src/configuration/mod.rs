@@ -16,6 +16,7 @@ pub(crate) use layer::{FileOrigin, Layers, Origins, variables};
 pub(crate) use secret::Secret;
 
 use reinstate_archive::Limits;
+use reinstate_jobs::{StorageSettings, StorageUrl, StorageUrlError};
 use reinstate_store::{DatabaseUrl, DatabaseUrlError, StoreSettings};
 
 use crate::error::ProgramError;
@@ -38,8 +39,10 @@ pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     /// How long a start waits for a database that is not there yet.
     pub(crate) database_wait: Duration,
-    /// The folder of uploaded archives.
-    pub(crate) objects_dir: PathBuf,
+    /// Where archives are kept.
+    pub(crate) storage: StorageSettings,
+    /// The folder for whatever else is kept on this machine.
+    pub(crate) data_dir: PathBuf,
     /// What tokens are checked with; `None` where nobody set any.
     pub(crate) token_key: Option<TokenKeySetting>,
     /// Runs worked on at once; 0 serves the API alone.
@@ -98,7 +101,7 @@ impl Settings {
             listen: parsed(layers, "listen", address)?,
             store: store(layers, &data_dir)?,
             database_wait: parsed(layers, "database_wait_s", |text| quantity::duration(text, 1_000))?,
-            objects_dir: objects_dir(layers, &data_dir)?,
+            storage: storage(layers, &data_dir)?,
             token_key: token_key(layers)?,
             workers: workers(layers)?,
             lease: parsed(layers, "lease_s", lease)?,
@@ -107,6 +110,7 @@ impl Settings {
             limits: limits(layers)?,
             shutdown_grace: parsed(layers, "shutdown_grace_s", |text| quantity::duration(text, 1_000))?,
             log: log(layers)?,
+            data_dir,
         })
     }
 
@@ -215,16 +219,33 @@ fn lease(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn objects_dir(layers: &Layers, data_dir: &Path) -> Result<PathBuf, ProgramError> {
-    let Some(url) = layers.text("storage_url")? else { return Ok(data_dir.join("objects")) };
-    match url.split_once("://") {
-        Some(("file", folder)) if !folder.is_empty() => Ok(PathBuf::from(folder)),
-        Some((scheme @ ("s3" | "gs" | "az"), _)) => Err(layers.invalid(
-            "storage_url",
-            format!("names a bucket ({scheme}), which this build does not support yet: use file://FOLDER"),
-        )),
-        _ => Err(layers.invalid("storage_url", "must have the form file://FOLDER")),
+/// Reads where archives are kept. Credentials of a bucket are no settings: they come from the environment alone.
+fn storage(layers: &Layers, data_dir: &Path) -> Result<StorageSettings, ProgramError> {
+    let url = match layers.text("storage_url")? {
+        None => StorageUrl::folder(data_dir.join("objects")),
+        // Somebody may have put a secret into it, so no message repeats any of it.
+        Some(text) => {
+            text.parse().map_err(|error: StorageUrlError| layers.invalid("storage_url", error.to_string()))?
+        }
+    };
+    let mut storage = StorageSettings::new(url);
+    storage.allow_http = parsed(layers, "storage_allow_http", boolean)?;
+    storage.s3.path_style = parsed(layers, "storage_s3_path_style", boolean)?;
+    storage.s3.region = layers.text("storage_s3_region")?;
+    storage.s3.endpoint = layers.text("storage_s3_endpoint")?;
+    match storage.s3.endpoint.as_deref() {
+        Some(endpoint) if endpoint.starts_with("http://") && !storage.allow_http => Err(layers
+            .invalid("storage_s3_endpoint", "is reached without TLS, which storage_allow_http has to allow")),
+        Some(endpoint) if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") => {
+            Err(layers.invalid("storage_s3_endpoint", "must be an http or https address"))
+        }
+        _ => Ok(storage),
     }
+}
+
+/// Reads a yes or no.
+fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "must be true or false".to_owned())
 }
 
 fn token_key(layers: &Layers) -> Result<Option<TokenKeySetting>, ProgramError> {

@@ -32,7 +32,8 @@ fn nothing_set_gives_the_defaults_and_no_token_key() {
     assert_eq!(settings.store.url, DatabaseUrl::Sqlite { dir: "./reinstate-data".into() });
     assert_eq!((settings.store.control_pool_size, settings.store.tenant_pool_size), (8, 4));
     assert_eq!((settings.lease, settings.database_wait), (Duration::from_secs(15), Duration::from_secs(30)));
-    assert_eq!(settings.objects_dir, Path::new("./reinstate-data/objects"));
+    assert_eq!(settings.storage.url, StorageUrl::folder("./reinstate-data/objects"));
+    assert!(!settings.storage.allow_http && !settings.storage.s3.path_style);
     assert_eq!(settings.upload_bytes_max, 10 << 30);
     assert_eq!(settings.shutdown_grace, Duration::from_secs(30));
     assert_eq!(settings.limits, Limits::default());
@@ -86,10 +87,29 @@ fn a_database_url_of_a_server_is_taken_and_its_password_is_never_shown() {
 }
 
 #[test]
-fn a_database_or_storage_that_is_not_built_is_refused() {
+fn a_database_or_storage_that_nobody_knows_is_refused() {
     assert!(refused(&[("REINSTATE_DATABASE_URL", "mysql://x")]).contains("sqlite://"));
     assert!(refused(&[("REINSTATE_DATABASE_URL", "sqlite://")]).contains("folder"));
-    assert!(refused(&[("REINSTATE_STORAGE_URL", "s3://bucket/key")]).contains("file://"));
+    assert!(refused(&[("REINSTATE_STORAGE_URL", "ftp://host/folder")]).contains("s3://"));
+}
+
+#[test]
+fn a_bucket_is_taken_with_what_its_service_needs() {
+    let environment = [
+        ("REINSTATE_STORAGE_URL", "s3://archives/reinstate"),
+        ("REINSTATE_STORAGE_S3_ENDPOINT", "http://127.0.0.1:9000"),
+        ("REINSTATE_STORAGE_S3_REGION", "eu-central-1"),
+        ("REINSTATE_STORAGE_S3_PATH_STYLE", "true"),
+    ];
+    let message = refused(&environment);
+    assert!(message.contains("'storage_s3_endpoint'") && message.contains("storage_allow_http"), "{message}");
+    let settings = load(None, &environment, &[("storage_allow_http", "true")]).unwrap();
+    assert_eq!(settings.storage.url, "s3://archives/reinstate".parse().unwrap());
+    assert!(settings.storage.allow_http && settings.storage.s3.path_style);
+    assert_eq!(settings.storage.s3.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+    assert_eq!(settings.storage.s3.region.as_deref(), Some("eu-central-1"));
+    let message = refused(&[("REINSTATE_STORAGE_URL", "s3://key:hush@archives")]);
+    assert!(message.contains("'storage_url'") && !message.contains("hush"), "{message}");
 }
 
 #[test]
@@ -108,6 +128,9 @@ fn values_that_do_not_fit_are_named_with_their_origin() {
         ("REINSTATE_TENANT_POOL_SIZE", "some", "tenant_pool_size"),
         ("REINSTATE_LEASE_S", "0", "lease_s"),
         ("REINSTATE_DATABASE_WAIT_S", "long", "database_wait_s"),
+        ("REINSTATE_STORAGE_S3_ENDPOINT", "minio:9000", "storage_s3_endpoint"),
+        ("REINSTATE_STORAGE_S3_PATH_STYLE", "maybe", "storage_s3_path_style"),
+        ("REINSTATE_STORAGE_ALLOW_HTTP", "1", "storage_allow_http"),
         ("REINSTATE_DATA_DIR", "", "data_dir"),
         ("REINSTATE_JWT_SECRET", "", "jwt_secret"),
         ("REINSTATE_JWKS", "http://keys.example/jwks", "jwks"),

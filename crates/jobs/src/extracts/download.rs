@@ -2,10 +2,9 @@
 
 use std::io::{Read, Seek};
 use std::ops::{ControlFlow, Range};
-use std::pin::Pin;
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use reinstate_archive::{Archive, Limits};
 use reinstate_describe::value::timestamp;
 use reinstate_describe::{AccessLevel, Caller};
@@ -15,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::error::JobsError;
 use crate::jobs::Jobs;
-use crate::objects::Objects;
+use crate::objects::{ByteStream, Objects};
 
 /// Pieces of an entry that wait for a slow reader.
 const PIECES_WAITING: usize = 4;
@@ -25,9 +24,6 @@ const DAY_CHARS: usize = 10;
 
 /// The content type of a whole archive.
 const ZIP: &str = "application/zip";
-
-/// Bytes on their way out.
-pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, JobsError>> + Send>>;
 
 /// A file that may be handed out: an archive, or one of its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]

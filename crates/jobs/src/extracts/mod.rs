@@ -8,5 +8,5 @@ mod execution;
 mod options;
 mod work;
 
-pub use download::{ByteStream, ExtractFile};
+pub use download::ExtractFile;
 pub(crate) use work::execute;

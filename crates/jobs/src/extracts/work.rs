@@ -22,17 +22,14 @@ use serde_json::{Value as Json, json};
 use super::{artifacts, options};
 use crate::backoff::Backoff;
 use crate::checksum::ChecksumWriter;
-use crate::error::JobsError;
+use crate::error::{JobsError, StorageFault};
 use crate::jobs::{Claiming, Inner, lock};
 use crate::latch::Latch;
 use crate::lease::Lease;
 use crate::panic_text::panic_text;
 use crate::patience::persist;
+use crate::settlement::{POSTPONED_MAX, STORAGE_POSTPONED_MAX};
 use crate::watcher;
-
-/// How often a run is put back because the storage was not available: what the storage's own client tried before
-/// counts as well, so that somebody who waits hears of it within minutes.
-const STORAGE_POSTPONED_MAX: i64 = 5;
 
 /// How a start of a run ended.
 enum Ending {
@@ -79,7 +76,7 @@ impl Ending {
     fn without_database(message: &str) -> Self {
         let sentence = "The tenant's data stayed unavailable for too long; try again later";
         let failure = Failure::plain(sentence, "SERVICE_UNAVAILABLE", message);
-        Self::Unavailable { failure, postponed_max: crate::settlement::POSTPONED_MAX }
+        Self::Unavailable { failure, postponed_max: POSTPONED_MAX }
     }
 
     fn of_store(error: &StoreError) -> Self {
@@ -89,9 +86,18 @@ impl Ending {
         }
     }
 
+    /// The storage failed. The run's record is its tenant's to read, and says nothing of where the storage is.
     fn of_storage(error: &JobsError) -> Self {
-        let sentence = "The object storage stayed unavailable; try again later";
-        let failure = Failure::plain(sentence, "STORAGE_UNAVAILABLE", &crate::outcome::chain(error));
+        tracing::warn!(error = error.chain(), "the storage does not take the archive of an extract");
+        let detail = error.to_string();
+        if let JobsError::Storage { kind: StorageFault::Denied, .. } = error {
+            let sentence = "The storage of archives refused the extract: the server's credentials are not accepted \
+                            there, or there is no such bucket. Have its storage settings looked at, then run it again";
+            return Self::Failed(Failure::plain(sentence, "STORAGE_DENIED", &detail));
+        }
+        let sentence =
+            "The storage of archives did not answer each time the extract was tried; run it again later";
+        let failure = Failure::plain(sentence, "STORAGE_UNAVAILABLE", &detail);
         Self::Unavailable { failure, postponed_max: STORAGE_POSTPONED_MAX }
     }
 
@@ -402,6 +408,10 @@ fn requeue(inner: &Inner, run: &ExtractRunRecord, not_before: i64) {
 
 fn remove(inner: &Inner, key: &str) {
     if let Err(error) = inner.objects.delete(key) {
-        tracing::warn!(%error, key, "could not remove an archive that belongs to nobody; it is removed later");
+        tracing::warn!(
+            error = error.chain(),
+            key,
+            "could not remove an archive that belongs to nobody; it is removed later"
+        );
     }
 }

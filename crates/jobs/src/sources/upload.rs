@@ -6,14 +6,14 @@ use reinstate_store::TenantId;
 
 use crate::objects::Objects;
 
-/// The key of the upload that `source_ref` names: the key itself, or the path of its file where that lies in the
-/// tenant's own folder. `None` for anything else.
+/// The key of the upload that `source_ref` names: the key itself, or, where uploads lie in a folder, the path of its file
+/// in the tenant's own. `None` for anything else.
 ///
 /// Only the text is looked at, never the disk, so that the answer tells nothing about what exists.
 pub(crate) fn upload_key(objects: &Objects, tenant: &TenantId, source_ref: &str) -> Option<String> {
     let file_name = match source_ref.strip_prefix('/') {
         Some(_) => resolved(Path::new(source_ref))?
-            .strip_prefix(objects.upload_dir(tenant))
+            .strip_prefix(objects.upload_dir(tenant)?)
             .ok()?
             .to_str()?
             .to_owned(),

@@ -10,8 +10,8 @@ use reinstate_archive::{ArchiveWriter, ManifestHeader};
 use reinstate_describe::{AccessLevel, Caller, Trashed};
 use reinstate_engine::{Clock, IdSource};
 use reinstate_jobs::{
-    CheckedUpload, Custody, ImportForm, Imported, JobSettings, Jobs, JobsError, Objects, SystemClock,
-    TimeOrderedIds,
+    CheckedUpload, Custody, ImportForm, Imported, JobSettings, Jobs, JobsError, Objects, StorageSettings,
+    SystemClock, TimeOrderedIds,
 };
 use reinstate_store::control::{RunRecord, RunStatus};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, Tenant, TenantId};
@@ -274,7 +274,7 @@ fn start(
     clock: Arc<dyn Clock>,
     ids: &Arc<TestIds>,
 ) -> Result<Jobs, JobsError> {
-    let objects = Objects::open(objects).unwrap();
+    let objects = Objects::open(&StorageSettings::folder(objects), objects).unwrap();
     let ids: Arc<dyn IdSource> = Arc::<TestIds>::clone(ids);
     Jobs::start(custody, store.clone(), objects, settings.clone(), clock, ids)
 }

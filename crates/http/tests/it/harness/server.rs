@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reinstate_http::{AppState, AuthSettings, HttpSettings, serve};
-use reinstate_jobs::{Custody, JobSettings, Jobs, Objects, SystemClock, TimeOrderedIds};
+use reinstate_jobs::{Custody, JobSettings, Jobs, Objects, StorageSettings, SystemClock, TimeOrderedIds};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, TenantId};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
@@ -69,7 +69,8 @@ impl TestServer {
         adjust(&mut settings);
         let custody = Custody::take(&settings.store.url).unwrap();
         let store = Store::open(&settings.store).unwrap();
-        let objects = Objects::open(&dir.path().join("objects")).unwrap();
+        let folder = StorageSettings::folder(dir.path().join("objects"));
+        let objects = Objects::open(&folder, dir.path()).unwrap();
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
         let jobs =
             Jobs::start(custody, store.clone(), objects.clone(), settings.jobs, clock.clone(), ids.clone())

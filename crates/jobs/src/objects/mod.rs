@@ -1,0 +1,412 @@
+//! Where archives lie: a folder, or a bucket.
+//!
+//! Keys are `uploads/TENANT/UPLOAD_ID.zip` and `extracts/TENANT/RUN_ID-FENCE.zip`. An object becomes visible under its
+//! key at once and whole, and is never changed afterwards.
+
+mod bucket;
+mod fault;
+mod folder;
+mod installation;
+mod io_runtime;
+mod reader;
+mod spool;
+mod storage_url;
+mod stream;
+mod writer;
+
+use std::fs::File;
+use std::future::Future;
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Key;
+use object_store::{ObjectStore, ObjectStoreExt};
+use reinstate_engine::Cancellation;
+use reinstate_store::TenantId;
+use tokio::task::JoinHandle;
+
+use self::io_runtime::{IoRuntime, block_on};
+use crate::data_lock::DataLock;
+use crate::error::{JobsError, StorageFault};
+
+pub(crate) use self::fault::kind_within;
+pub(crate) use self::installation::Ownership;
+pub use self::reader::ObjectReader;
+pub use self::storage_url::{BucketUrl, S3Keys, S3Settings, StorageSettings, StorageUrl, StorageUrlError};
+pub use self::stream::ByteStream;
+pub use self::writer::{BlockingWriter, ObjectWriter};
+
+/// The first part of the keys of uploads.
+const UPLOADS: &str = "uploads";
+
+/// The first part of the keys of extracts.
+const EXTRACTS: &str = "extracts";
+
+/// Longest time that one call takes, its further tries included: more than the client's own waits together, and a
+/// bound for what those do not cover, such as asking for credentials.
+const CALL_MAX: Duration = Duration::from_secs(20);
+
+/// Longest time that a look takes whether the storage answers.
+const PING_MAX: Duration = Duration::from_secs(4);
+
+/// The object store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    storage: Arc<Storage>,
+}
+
+/// The client and the one runtime on which it works.
+#[derive(Debug)]
+struct Storage {
+    store: Arc<dyn ObjectStore>,
+    place: Place,
+    /// Where objects of a bucket are spooled to.
+    scratch_dir: PathBuf,
+    io: IoRuntime,
+}
+
+/// Where it is.
+#[derive(Debug)]
+enum Place {
+    Folder(PathBuf),
+    Bucket,
+}
+
+impl Objects {
+    /// Opens a storage. A folder is made where it is missing; a bucket is not asked for anything yet. Objects that a
+    /// restore reads from a bucket pass through files without a name in `scratch_dir`.
+    ///
+    /// # Errors
+    /// [`JobsError::Storage`] where the folder cannot be made or read, or settings do not fit the bucket.
+    pub fn open(settings: &StorageSettings, scratch_dir: &Path) -> Result<Self, JobsError> {
+        let io = IoRuntime::start().map_err(|error| JobsError::storage("starting a thread", error))?;
+        let (store, place) = match &settings.url {
+            StorageUrl::Folder(folder) => open_folder(folder)?,
+            StorageUrl::Bucket(url) => {
+                tracing::info!(bucket = %url, "archives lie in a bucket");
+                let store = bucket::open(url, settings)
+                    .map_err(|error| fault::of_store("reading the settings of the bucket", error))?;
+                (store, Place::Bucket)
+            }
+        };
+        let scratch_dir = scratch_dir.to_owned();
+        Ok(Self { storage: Arc::new(Storage { store, place, scratch_dir, io }) })
+    }
+
+    /// The key of an upload.
+    #[must_use]
+    pub fn upload_key(tenant: &TenantId, upload_id: &str) -> String {
+        format!("{UPLOADS}/{tenant}/{upload_id}.zip")
+    }
+
+    /// The key of what a run of an extract writes. Each claim of the run has its own, so that a worker who lost the run
+    /// touches nothing of who has it now.
+    #[must_use]
+    pub fn extract_key(tenant: &TenantId, run_id: &str, fence: i64) -> String {
+        format!("{EXTRACTS}/{tenant}/{run_id}-{fence}.zip")
+    }
+
+    /// The folder in which a tenant's uploads lie; none where they lie in a bucket.
+    #[must_use]
+    pub fn upload_dir(&self, tenant: &TenantId) -> Option<PathBuf> {
+        self.folder().map(|root| root.join(UPLOADS).join(tenant.as_str()))
+    }
+
+    /// Whether the storage can be used. Blocks, a bucket for 4 seconds at most.
+    ///
+    /// # Errors
+    /// [`JobsError::Storage`] where it cannot.
+    pub fn ping(&self) -> Result<(), JobsError> {
+        match self.folder() {
+            Some(root) => std::fs::read_dir(root)
+                .map(|_| ())
+                .map_err(|error| JobsError::storage("looking into the folder", error)),
+            None => {
+                let looked = self.storage.begin_within(PING_MAX, "looking into the bucket", self.marker());
+                block_on(joined("looking into the bucket", looked)).map(|_| ())
+            }
+        }
+    }
+
+    /// Starts an object of at most `bytes_max` bytes. Nothing is visible before [`ObjectWriter::finish`];
+    /// dropping the writer removes what was written.
+    ///
+    /// # Errors
+    /// [`JobsError::Storage`] where the object cannot be started.
+    pub async fn put(&self, key: &str, bytes_max: u64) -> Result<ObjectWriter, JobsError> {
+        ObjectWriter::begin(Arc::clone(&self.storage), object_key(key)?, bytes_max).await
+    }
+
+    /// Starts an object of any size for a thread that may wait. Blocks.
+    ///
+    /// # Errors
+    /// [`JobsError::Storage`] where the object cannot be started.
+    pub fn writer(&self, key: &str) -> Result<BlockingWriter, JobsError> {
+        block_on(self.put(key, u64::MAX)).map(BlockingWriter::new)
+    }
+
+    /// Opens an object for reading here and there. Blocks.
+    ///
+    /// # Errors
+    /// [`JobsError::NotFound`] where there is none under that key, else [`JobsError::Storage`].
+    pub fn open_read(&self, key: &str) -> Result<ObjectReader, JobsError> {
+        if self.folder().is_some() {
+            return self.open_file(key).map(ObjectReader::of_file);
+        }
+        let (store, location) = (Arc::clone(&self.storage.store), object_key(key)?);
+        let head = self.storage.begin_object_call("opening an object", key, {
+            let location = location.clone();
+            async move { store.head(&location).await }
+        });
+        let size_bytes = block_on(joined("opening an object", head))?.size;
+        Ok(ObjectReader::of_object(Arc::clone(&self.storage), location, size_bytes))
+    }
+
+    /// Opens an object as a file of this machine, for reading it whole: from a bucket it is copied into a file without
+    /// a name first. Blocks for as long as that takes, but not past a wish to stop.
+    ///
+    /// # Errors
+    /// [`JobsError::NotFound`] where there is none under that key; [`JobsError::Storage`], also where it was asked to
+    /// stop meanwhile.
+    pub fn open_local(&self, key: &str, cancellation: &Cancellation) -> Result<File, JobsError> {
+        if self.folder().is_some() {
+            return self.open_file(key);
+        }
+        let asked = stream::of_object(&self.storage, key, None);
+        spool::spool(asked, &self.storage.scratch_dir, cancellation)
+    }
+
+    /// The bytes `range` of an object, which must be there; read as fast as they are taken.
+    ///
+    /// # Errors
+    /// [`JobsError::NotFound`] where there is none under that key, else [`JobsError::Storage`]; the latter also in the
+    /// midst of the bytes.
+    pub async fn read(&self, key: &str, range: Range<u64>) -> Result<ByteStream, JobsError> {
+        if range.is_empty() {
+            return Ok(Box::pin(futures_util::stream::empty()));
+        }
+        if self.folder().is_none() {
+            return stream::of_object(&self.storage, key, Some(range)).await;
+        }
+        let (objects, key, handle) = (self.clone(), key.to_owned(), self.storage.io.handle().clone());
+        let opened = self
+            .storage
+            .io
+            .handle()
+            .spawn_blocking(move || stream::of_file(objects.open_file(&key)?, range, handle));
+        opened.await.map_err(|error| JobsError::storage("opening an object", error))?
+    }
+
+    /// Removes an object; one that is not there is fine. Blocks.
+    ///
+    /// # Errors
+    /// [`JobsError::Storage`] where it cannot be removed.
+    pub fn delete(&self, key: &str) -> Result<(), JobsError> {
+        if self.folder().is_some() {
+            return folder::remove(&self.file(key)?);
+        }
+        let (store, location) = (Arc::clone(&self.storage.store), object_key(key)?);
+        block_on(self.storage.call("removing an object", async move {
+            match store.delete(&location).await {
+                Err(error) if fault::is_not_found(&error) => Ok(()),
+                deleted => deleted,
+            }
+        }))
+    }
+
+    /// Removes an object of which nobody knows yet: a file at once, an object of a bucket soon, without waiting for
+    /// it. What is left over is found as belonging to nothing later.
+    pub(crate) fn discard(&self, key: &str) {
+        let key = key.to_owned();
+        let objects = self.clone();
+        let discard = move || {
+            if let Err(error) = objects.delete(&key) {
+                tracing::warn!(key, error = error.chain(), "could not remove an object that is not needed");
+            }
+        };
+        if self.folder().is_some() {
+            discard();
+        } else {
+            self.storage.io.handle().spawn_blocking(discard);
+        }
+    }
+
+    /// Whether the objects lie in a bucket.
+    pub(crate) fn is_bucket(&self) -> bool {
+        self.storage.is_bucket()
+    }
+
+    /// Takes the folder for this process; nothing of a bucket, which has no locks.
+    pub(crate) fn lock(&self) -> Result<Option<DataLock>, JobsError> {
+        self.folder().map(DataLock::take_storage).transpose()
+    }
+
+    /// Takes the folder together with other processes; nothing of a bucket.
+    pub(crate) fn lock_shared(&self) -> Result<Option<DataLock>, JobsError> {
+        self.folder().map(DataLock::share_storage).transpose()
+    }
+
+    /// The objects, and in a folder the unfinished files, by their places below the storage's root; with `before` those
+    /// alone that nobody wrote to since. Blocks.
+    pub(crate) fn list_changed_before(&self, before: Option<SystemTime>) -> Result<Vec<PathBuf>, JobsError> {
+        let mut found = Vec::new();
+        for kind in [UPLOADS, EXTRACTS] {
+            match self.folder() {
+                Some(root) => found.extend(
+                    folder::list(&root.join(kind), before)?
+                        .iter()
+                        .filter_map(|file| file.strip_prefix(root).ok())
+                        .map(Path::to_owned),
+                ),
+                None => found.extend(self.list_bucket(kind, before)?.into_iter().map(PathBuf::from)),
+            }
+        }
+        Ok(found)
+    }
+
+    fn list_bucket(&self, kind: &str, before: Option<SystemTime>) -> Result<Vec<String>, JobsError> {
+        let (store, prefix) = (Arc::clone(&self.storage.store), Key::from(kind));
+        // As long as it takes: every page of the list is a request with bounds of its own.
+        let listed = self.storage.begin_within(Duration::MAX, "listing objects", async move {
+            store
+                .list(Some(&prefix))
+                .try_filter(|found| {
+                    let is_old = before.is_none_or(|before| SystemTime::from(found.last_modified) < before);
+                    std::future::ready(is_old)
+                })
+                .map_ok(|found| found.location.to_string())
+                .try_collect()
+                .await
+        });
+        block_on(joined("listing objects", listed))
+    }
+
+    /// Removes those of the listed objects that `is_kept` does not know by their keys, and says how many. Blocks.
+    pub(crate) fn remove_all_but(
+        &self,
+        listed: &[PathBuf],
+        is_kept: impl Fn(&str) -> bool,
+    ) -> Result<usize, JobsError> {
+        let mut removed = 0;
+        for place in listed {
+            let key = place.to_str();
+            if key.is_some_and(&is_kept) {
+                continue;
+            }
+            match (self.folder(), key) {
+                (Some(root), _) => folder::remove(&root.join(place))?,
+                (None, Some(key)) => self.delete(key)?,
+                (None, None) => continue,
+            }
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        match &self.storage.place {
+            Place::Folder(root) => Some(root),
+            Place::Bucket => None,
+        }
+    }
+
+    fn open_file(&self, key: &str) -> Result<File, JobsError> {
+        File::open(self.file(key)?).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => missing(key),
+            _ => JobsError::storage("opening an object", error),
+        })
+    }
+
+    /// The file of an object in a folder.
+    fn file(&self, key: &str) -> Result<PathBuf, JobsError> {
+        let root = self.folder().unwrap_or_else(|| Path::new(""));
+        Ok(root.join(object_key(key)?.as_ref()))
+    }
+}
+
+impl Storage {
+    fn is_bucket(&self) -> bool {
+        matches!(self.place, Place::Bucket)
+    }
+
+    /// Carries a call of the client out.
+    async fn call<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = object_store::Result<T>> + Send + 'static,
+    ) -> Result<T, JobsError> {
+        joined(doing, self.begin_call(doing, work)).await
+    }
+
+    /// Begins a call of the client.
+    fn begin_call<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl Future<Output = object_store::Result<T>> + Send + 'static,
+    ) -> JoinHandle<Result<T, JobsError>> {
+        self.begin_within(CALL_MAX, doing, work)
+    }
+
+    /// Begins a call about an object that must be there.
+    fn begin_object_call<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        key: &str,
+        work: impl Future<Output = object_store::Result<T>> + Send + 'static,
+    ) -> JoinHandle<Result<T, JobsError>> {
+        let key = key.to_owned();
+        self.io.handle().spawn(async move {
+            match tokio::time::timeout(CALL_MAX, work).await {
+                Ok(Err(error)) if fault::is_not_found(&error) => Err(missing(&key)),
+                Ok(result) => result.map_err(|error| fault::of_store(doing, error)),
+                Err(_) => Err(unanswered(doing, CALL_MAX)),
+            }
+        })
+    }
+
+    fn begin_within<T: Send + 'static>(
+        &self,
+        wait: Duration,
+        doing: &'static str,
+        work: impl Future<Output = object_store::Result<T>> + Send + 'static,
+    ) -> JoinHandle<Result<T, JobsError>> {
+        self.io.handle().spawn(async move {
+            match tokio::time::timeout(wait, work).await {
+                Ok(result) => result.map_err(|error| fault::of_store(doing, error)),
+                Err(_) => Err(unanswered(doing, wait)),
+            }
+        })
+    }
+}
+
+fn open_folder(folder: &Path) -> Result<(Arc<dyn ObjectStore>, Place), JobsError> {
+    let failed = |error: std::io::Error| JobsError::storage("opening the folder", error);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let root = folder.canonicalize().map_err(failed)?;
+    let store = LocalFileSystem::new_with_prefix(&root)
+        .map_err(|error| JobsError::storage("opening the folder", error))?;
+    Ok((Arc::new(store.with_fsync(true)), Place::Folder(root)))
+}
+
+fn object_key(key: &str) -> Result<Key, JobsError> {
+    Key::parse(key).map_err(|error| JobsError::storage("reading an object's key", error))
+}
+
+fn missing(key: &str) -> JobsError {
+    JobsError::NotFound { message: format!("the archive '{key}' is no longer there") }
+}
+
+fn unanswered(doing: &'static str, wait: Duration) -> JobsError {
+    let source = format!("no answer within {} s", wait.as_secs()).into();
+    JobsError::Storage { kind: StorageFault::Unavailable, doing, source }
+}
+
+/// The answer of work that was begun. Without one the storage is going down, or the work panicked.
+async fn joined<T>(doing: &'static str, work: JoinHandle<Result<T, JobsError>>) -> Result<T, JobsError> {
+    work.await.map_err(|error| JobsError::storage(doing, error))?
+}
