@@ -83,10 +83,20 @@ fn columns_on_sqlite_and_postgres_have_the_types_that_the_statements_expect() {
         plane.queue("acme", "run-a", 1);
         let run = plane.claim(2).unwrap();
         plane.run_progress(&tenant("acme"), &run.id, run.fence, Some(&progress(5)), &[], 3).unwrap();
+        plane.complete_extract("acme", "run-b", 4);
     }
     let [here, there] = [&sqlite, &postgres].map(|plane| plane.run("acme", "run-a"));
     assert_eq!(here, there);
     let [here, there] =
         [&sqlite, &postgres].map(|plane| plane.restore_get(&tenant("acme"), "restore-run-a").unwrap());
+    assert_eq!(here, there);
+    let [here, there] = [&sqlite, &postgres].map(|plane| plane.extract_run("acme", "run-b"));
+    assert_eq!(here, there);
+    let [here, there] =
+        [&sqlite, &postgres].map(|plane| plane.extract_get(&tenant("acme"), "extract-run-b").unwrap());
+    assert_eq!(here, there);
+    let artifact = extracts::artifact_id("run-b", 0);
+    let [here, there] =
+        [&sqlite, &postgres].map(|plane| plane.extract_artifact_get(&tenant("acme"), &artifact).unwrap());
     assert_eq!(here, there);
 }

@@ -2,6 +2,7 @@
 
 mod columns;
 mod configurations;
+mod extracts;
 mod laws;
 mod plans;
 mod queue;

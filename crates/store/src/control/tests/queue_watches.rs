@@ -11,13 +11,13 @@ on_both! {
 }
 
 /// Much longer than a hint takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Long enough to look twice at what the server sent.
-const MOMENT: Duration = Duration::from_millis(120);
+pub(super) const MOMENT: Duration = Duration::from_millis(120);
 
 /// A watch that heard everything there was.
-fn quiet_watch(plane: &Plane) -> QueueWatch {
+pub(super) fn quiet_watch(plane: &Plane) -> QueueWatch {
     let mut watch = plane.queue_watch();
     while watch.wait(MOMENT) {}
     assert!(watch.is_listening());

@@ -79,7 +79,11 @@ fn processes_that_start_together_make_the_tables_once(backend: Backend) {
 }
 
 /// Calls that race: each on a thread of its own, all let go at the same time, half of them in another process.
-fn race<T: Send>(plane: &Plane, count: usize, call: impl Fn(&ControlPlane, usize) -> T + Sync) -> Vec<T> {
+pub(super) fn race<T: Send>(
+    plane: &Plane,
+    count: usize,
+    call: impl Fn(&ControlPlane, usize) -> T + Sync,
+) -> Vec<T> {
     let processes = [plane.control.clone(), plane.other_process()];
     let start = Barrier::new(count);
     std::thread::scope(|scope| {

@@ -8,7 +8,10 @@ use super::*;
 on_both! {
     models_of_the_platform_are_filtered_ordered_and_counted_like_any_other,
     a_run_shows_its_state_and_nothing_of_the_inside,
+    a_run_of_an_extract_shows_its_state_and_nothing_of_the_inside,
+    artifacts_are_listed_with_what_they_share_with_their_run,
     a_configuration_shows_its_lists_as_arrays,
+    an_extract_shows_its_lists_and_conditions_as_json,
     logs_are_listed_in_the_order_in_which_they_were_written,
     records_of_another_tenant_are_not_there,
     trashed_configurations_are_listed_only_where_asked_for,
@@ -88,6 +91,70 @@ fn a_run_shows_its_state_and_nothing_of_the_inside(backend: Backend) {
     assert_eq!(shown["started_at"], "1970-01-01T00:00:02.000Z");
 }
 
+fn a_run_of_an_extract_shows_its_state_and_nothing_of_the_inside(backend: Backend) {
+    let plane = backend.plane();
+    plane.complete_extract("acme", "run-a", 2_500_000);
+    let shown = get(&plane, "extract_runs", "run-a");
+    let system = ["access_deny", "access_edit", "access_full", "access_read", "created_at", "deleted_at"];
+    let own: Vec<_> = keys(&shown).into_iter().filter(|key| !system.contains(key)).collect();
+    assert_eq!(
+        own,
+        [
+            "artifacts_created",
+            "attempt",
+            "completed_at",
+            "config_snapshot",
+            "duration_ms",
+            "duration_seconds",
+            "error",
+            "error_detail",
+            "executed_by",
+            "expires_at",
+            "extract_id",
+            "extract_name",
+            "id",
+            "models_exported",
+            "progress",
+            "progress_detail",
+            "records_exported",
+            "started_at",
+            "status",
+            "total_size_bytes",
+            "trashed_at",
+            "updated_at"
+        ]
+    );
+    assert_eq!((&shown["status"], &shown["progress"]), (&json!("completed"), &json!(100)));
+    assert_eq!((&shown["artifacts_created"], &shown["total_size_bytes"]), (&json!(2), &json!(201)));
+    assert_eq!(shown["config_snapshot"], json!({"format": "jsonl"}));
+    assert_eq!(shown["expires_at"], "1970-01-01T00:01:02.500Z");
+}
+
+fn artifacts_are_listed_with_what_they_share_with_their_run(backend: Backend) {
+    let plane = backend.plane();
+    plane.complete_extract("acme", "run-a", MINUTE);
+    plane.complete_extract("acme", "run-b", MINUTE);
+    plane.extract_artifact_count_download(&tenant("acme"), &extracts::artifact_id("run-a", 1)).unwrap();
+    let shown = list(&plane, "acme", "extract_artifacts", &[("filter[where][run_id]", "run-a")]);
+    let of_each = |key: &str| shown.iter().map(|artifact| artifact[key].clone()).collect::<Vec<_>>();
+    assert_eq!(of_each("artifact_type"), ["data-model_0", "data-model_1"]);
+    assert_eq!(of_each("is_primary"), [true, false]);
+    assert_eq!(of_each("download_count"), [0, 1]);
+    assert_eq!(of_each("extract_id"), ["extract-run-a"; 2]);
+    assert_eq!(of_each("expires_at"), ["1970-01-01T00:02:00.000Z"; 2]);
+    assert_eq!(of_each("updated_at"), of_each("created_at"));
+}
+
+fn an_extract_shows_its_lists_and_conditions_as_json(backend: Backend) {
+    let plane = backend.plane();
+    let written = NewExtract { models: None, ..extracts::extract("extract-1") };
+    plane.extracts_create(&tenant("acme"), &[written], 1).unwrap();
+    let shown = get(&plane, "extracts", "extract-1");
+    assert_eq!((&shown["include"], &shown["models"]), (&json!(["describe", "data"]), &Json::Null));
+    assert_eq!(shown["filter"], json!({"orders": {"total": {"$gt": 10}}}));
+    assert_eq!((&shown["format"], &shown["retention_days"]), (&json!("jsonl"), &json!(7)));
+}
+
 fn a_configuration_shows_its_lists_as_arrays(backend: Backend) {
     let plane = backend.plane();
     plane.restores_create(&tenant("acme"), &[restore("restore-1")], 1).unwrap();
@@ -118,6 +185,7 @@ fn logs_are_listed_in_the_order_in_which_they_were_written(backend: Backend) {
 fn records_of_another_tenant_are_not_there(backend: Backend) {
     let plane = backend.plane();
     plane.queue("acme", "run-a", 1);
+    plane.complete_extract("acme", "run-b", 1);
     for model in SYSTEM_MODELS {
         assert_eq!(list(&plane, "globex", model, &[]), Vec::<Json>::new(), "{model}");
     }
