@@ -161,7 +161,7 @@ impl World {
             assert_eq!(kept.total_runs, own().count() as i64);
             assert_eq!(kept.successful_runs, count(RunStatus::Completed));
             assert_eq!(kept.failed_runs, count(RunStatus::Failed));
-            assert_eq!(kept.last_run_id.as_ref(), own().last().map(|run| &run.id));
+            assert_eq!(kept.last_run_id.as_ref(), own().next_back().map(|run| &run.id));
         }
     }
 }
