@@ -126,7 +126,9 @@ impl ProgramError {
             | Self::VariableNotText { .. }
             | Self::SecretMissing
             | Self::App(_)
-            | Self::Client(ClientError::Address { .. } | ClientError::File { .. }) => 2,
+            | Self::Client(
+                ClientError::Address { .. } | ClientError::File { .. } | ClientError::Unwritable { .. },
+            ) => 2,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Output(_)
             | Self::Listen { .. }

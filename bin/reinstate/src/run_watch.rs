@@ -29,20 +29,9 @@ pub(crate) async fn until_ended(
                 answered_at = Instant::now();
                 progress.run_is(&run);
             }
-            Err(error) if is_passing(&error) && answered_at.elapsed().as_secs() < SERVER_AWAY_MAX_S => {}
+            Err(error) if error.is_passing() && answered_at.elapsed().as_secs() < SERVER_AWAY_MAX_S => {}
             Err(error) => return Err(error),
         }
         tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
-    }
-}
-
-/// Whether the same request may be answered a little later.
-fn is_passing(error: &ClientError) -> bool {
-    match error {
-        ClientError::Connection { .. } => true,
-        ClientError::Refused { status, .. } | ClientError::Unreadable { status, .. } => {
-            matches!(status, 429 | 502 | 503 | 504)
-        }
-        ClientError::Address { .. } | ClientError::File { .. } => false,
     }
 }

@@ -43,6 +43,8 @@ pub enum ErrorCode {
     BodyTooLarge,
     /// The body is of another kind than the address takes.
     UnsupportedMediaType,
+    /// The part that was asked for lies beyond the end of the file; `Content-Range` says how long that is.
+    RangeNotSatisfiable,
     /// Values break the rules of their model; `data.errors` lists them.
     ValidationError,
     /// Too many requests; `Retry-After` says when to come again.
@@ -55,7 +57,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of their statuses.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::JsonParseError,
         Self::FilterInvalid,
@@ -73,6 +75,7 @@ impl ErrorCode {
         Self::Gone,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::RangeNotSatisfiable,
         Self::ValidationError,
         Self::TooManyRequests,
         Self::ServiceUnavailable,
@@ -92,6 +95,7 @@ impl ErrorCode {
             Self::Gone => 410,
             Self::BodyTooLarge => 413,
             Self::UnsupportedMediaType => 415,
+            Self::RangeNotSatisfiable => 416,
             Self::ValidationError => 422,
             Self::TooManyRequests => 429,
             Self::InternalError => 500,
@@ -120,6 +124,7 @@ impl ErrorCode {
             Self::Gone => "GONE",
             Self::BodyTooLarge => "BODY_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::RangeNotSatisfiable => "RANGE_NOT_SATISFIABLE",
             Self::ValidationError => "VALIDATION_ERROR",
             Self::TooManyRequests => "TOO_MANY_REQUESTS",
             Self::ServiceUnavailable => "SERVICE_UNAVAILABLE",
@@ -147,7 +152,7 @@ mod tests {
 
     #[test]
     fn codes_are_listed_by_status() {
-        let statuses: Vec<u16> = ErrorCode::ALL.into_iter().take(19).map(ErrorCode::status).collect();
+        let statuses: Vec<u16> = ErrorCode::ALL.into_iter().take(20).map(ErrorCode::status).collect();
         assert!(statuses.is_sorted());
     }
 }

@@ -9,14 +9,18 @@ pub mod client;
 pub mod code;
 pub mod definition;
 pub mod envelope;
+pub mod extract;
 pub mod operations;
 pub mod restore;
 
 #[cfg(feature = "client")]
-pub use client::{Client, ClientError, ImportOptions};
+pub use client::{Client, ClientError, Downloaded, ImportOptions};
 pub use code::ErrorCode;
 pub use definition::{FieldDefinition, ModelDefinition};
 pub use envelope::{Failure, Page, Success, ValidationError, ValidationErrors};
+pub use extract::{
+    ArtifactRecord, ExtractBody, ExtractConfiguration, ExtractProgressDetail, ExtractRunRecord,
+};
 pub use operations::{Health, Readiness, Welcome};
 pub use restore::{
     ImportAccepted, ImportConfig, LogRecord, ProgressDetail, RestoreBody, RunAccepted, RunCancelled,

@@ -1,7 +1,10 @@
-//! Restores: configurations, runs, logs, and the answers of the addresses that start and stop them.
+//! Restores: configurations, runs, logs, and the answers of the addresses that start and stop them. Extracts
+//! answer in the same shapes.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::extract;
 
 /// The message of [`RunAccepted`] and [`ImportAccepted`].
 pub const QUEUED_MESSAGE: &str = "Restore queued for execution";
@@ -14,7 +17,7 @@ pub fn status_url(run_id: &str) -> String {
     format!("/api/data/restore_runs/{run_id}")
 }
 
-/// A restore was queued.
+/// A run was queued, of a restore or of an extract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunAccepted {
     /// The run.
@@ -26,20 +29,41 @@ pub struct RunAccepted {
 }
 
 impl RunAccepted {
-    /// The answer for a run that was just queued.
+    /// The answer for a restore's run that was just queued.
     #[must_use]
     pub fn new(run_id: String) -> Self {
         Self { status_url: status_url(&run_id), message: QUEUED_MESSAGE.to_owned(), run_id }
     }
+
+    /// The answer for an extract's run that was just queued.
+    #[must_use]
+    pub fn extract(run_id: String) -> Self {
+        let status_url = extract::status_url(&run_id);
+        Self { status_url, message: extract::QUEUED_MESSAGE.to_owned(), run_id }
+    }
 }
 
-/// A restore was cancelled.
+/// A run was cancelled, of a restore or of an extract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunCancelled {
     /// One sentence.
     pub message: String,
     /// The run that was cancelled.
     pub run_id: String,
+}
+
+impl RunCancelled {
+    /// The answer for a restore's run that was just cancelled.
+    #[must_use]
+    pub fn new(run_id: String) -> Self {
+        Self { message: CANCELLED_MESSAGE.to_owned(), run_id }
+    }
+
+    /// The answer for an extract's run that was just cancelled.
+    #[must_use]
+    pub fn extract(run_id: String) -> Self {
+        Self { message: extract::CANCELLED_MESSAGE.to_owned(), run_id }
+    }
 }
 
 /// An archive was taken in and its restore was queued.

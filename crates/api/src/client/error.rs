@@ -24,6 +24,22 @@ pub enum ClientError {
         /// What the system said.
         message: String,
     },
+    /// A file of this machine cannot be written.
+    #[error("cannot write {path}: {message}")]
+    Unwritable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        message: String,
+    },
+    /// What came is not what the server has.
+    #[error("what came has the checksum {actual}, and the server's file has {expected}")]
+    Damaged {
+        /// SHA-256 as the server names it.
+        expected: String,
+        /// SHA-256 of what came.
+        actual: String,
+    },
     /// No answer came.
     #[error("{message}")]
     Connection {
@@ -59,6 +75,20 @@ impl ClientError {
         match self {
             Self::Refused { code, .. } => Some(code),
             _ => None,
+        }
+    }
+
+    /// Whether the same request may be answered a little later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Connection { .. } => true,
+            Self::Refused { status, .. } | Self::Unreadable { status, .. } => {
+                matches!(status, 429 | 502 | 503 | 504)
+            }
+            Self::Address { .. } | Self::File { .. } | Self::Unwritable { .. } | Self::Damaged { .. } => {
+                false
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! A typed client of the API, for the command line and for other programs.
 
+mod download;
 mod error;
+mod extract;
 mod upload;
 
 use std::time::Duration;
@@ -9,6 +11,7 @@ use reqwest::{Method, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+pub use download::Downloaded;
 pub use error::ClientError;
 pub use upload::ImportOptions;
 
