@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpResponse, ResponseError};
 use reinstate_api::{ErrorCode, Failure, ValidationError, ValidationErrors};
 use serde_json::Value as Json;
@@ -26,7 +27,8 @@ pub struct ApiError {
     code: ErrorCode,
     message: String,
     data: Option<Json>,
-    allow: Option<String>,
+    /// A header that says more.
+    header: Option<Box<(HeaderName, String)>>,
     /// What happened inside; for the log, never for the answer.
     cause: Option<String>,
 }
@@ -34,7 +36,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error that the client may read as it stands.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None, allow: None, cause: None }
+        Self { code, message: message.into(), data: None, header: None, cause: None }
     }
 
     /// 400 `BAD_REQUEST`.
@@ -74,7 +76,17 @@ impl ApiError {
     /// 405 with the methods that the address knows.
     pub(crate) fn method_not_allowed(method: &str, allow: String) -> Self {
         let message = format!("{method} is not possible here; allowed: {allow}");
-        Self { allow: Some(allow), ..Self::new(ErrorCode::MethodNotAllowed, message) }
+        Self {
+            header: Some(Box::new((header::ALLOW, allow))),
+            ..Self::new(ErrorCode::MethodNotAllowed, message)
+        }
+    }
+
+    /// 416 with the length of the file that was asked for.
+    pub(crate) fn range_not_satisfiable(size_bytes: u64) -> Self {
+        let message = format!("The file has {size_bytes} bytes, and the range begins beyond them");
+        let header = Some(Box::new((header::CONTENT_RANGE, format!("bytes */{size_bytes}"))));
+        Self { header, ..Self::new(ErrorCode::RangeNotSatisfiable, message) }
     }
 
     /// 503; `cause` goes to the log.
@@ -135,8 +147,8 @@ impl ApiError {
             }
             _ => {}
         }
-        if let Some(allow) = &self.allow {
-            response.insert_header((header::ALLOW, allow.as_str()));
+        if let Some((name, value)) = self.header.as_deref() {
+            response.insert_header((name.clone(), value.as_str()));
         }
         let message = match (self.code, request_id) {
             (ErrorCode::InternalError, Some(id)) => format!("{} (request {id})", self.message),

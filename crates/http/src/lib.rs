@@ -1,10 +1,12 @@
-//! The HTTP side: routes, tokens, errors turned into statuses, the Data and Describe API, uploads.
+//! The HTTP side: routes, tokens, errors turned into statuses, the Data and Describe API, uploads and
+//! downloads.
 //!
 //! A request meets, in this order: `observe` (request id, span, latency, the last word on errors),
 //! `authenticate` (who asks, for which tenant), `guard` (the level that the route table asks for), its handler.
 //! Rules live in the inner rooms; handlers only translate.
 
 mod answer;
+mod attachment;
 pub mod auth;
 mod blocking;
 pub mod error;

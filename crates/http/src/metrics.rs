@@ -22,8 +22,10 @@ pub(crate) struct Metrics {
 /// What is read anew for each look at the figures.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Snapshot {
-    /// Runs that ended, by status and strategy.
+    /// Restores that ended, by status and strategy.
     pub(crate) runs: Vec<(&'static str, &'static str, u64)>,
+    /// Extracts that ended, by status.
+    pub(crate) extracts: Vec<(&'static str, u64)>,
     /// Records of those runs, by outcome.
     pub(crate) records: Vec<(&'static str, u64)>,
     /// Runs that wait.
@@ -76,11 +78,17 @@ impl Snapshot {
             registered(&registry, IntCounterVec::new(Opts::new(name, help), labels))
         };
         let runs =
-            counters("reinstate_runs_total", "Runs that ended in this process", &["status", "strategy"])?;
+            counters("reinstate_runs_total", "Restores that ended in this process", &["status", "strategy"])?;
         for (status, strategy, count) in &self.runs {
             runs.with_label_values(&[*status, *strategy]).inc_by(*count);
         }
-        let records = counters("reinstate_records_total", "Records of the runs that ended", &["outcome"])?;
+        let extracts =
+            counters("reinstate_extract_runs_total", "Extracts that ended in this process", &["status"])?;
+        for (status, count) in &self.extracts {
+            extracts.with_label_values(&[*status]).inc_by(*count);
+        }
+        let records =
+            counters("reinstate_records_total", "Records of the restores that ended", &["outcome"])?;
         for (outcome, count) in &self.records {
             records.with_label_values(&[*outcome]).inc_by(*count);
         }

@@ -1,11 +1,13 @@
 //! The OpenAPI document, made from the route table: what is registered is described, and nothing else.
 
 use reinstate_api::{
-    ErrorCode, Failure, FieldDefinition, Health, ImportAccepted, ImportConfig, LogRecord, ModelDefinition,
-    Page, ProgressDetail, Readiness, RestoreBody, RunAccepted, RunCancelled, RunRecord, RunStatus,
-    UploadAccepted, ValidationError, ValidationErrors, Welcome,
+    ArtifactRecord, ErrorCode, ExtractBody, ExtractConfiguration, ExtractProgressDetail, ExtractRunRecord,
+    Failure, FieldDefinition, Health, ImportAccepted, ImportConfig, LogRecord, ModelDefinition, Page,
+    ProgressDetail, Readiness, RestoreBody, RunAccepted, RunCancelled, RunRecord, RunStatus, UploadAccepted,
+    ValidationError, ValidationErrors, Welcome,
 };
 use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{
     HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder,
 };
@@ -48,7 +50,7 @@ pub fn document() -> OpenApi {
     let info = InfoBuilder::new()
         .title("reinstate")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("Restores extract archives into tenants, and serves their models and records."));
+        .description(Some("Restores extract archives into tenants, extracts tenants into archives, and serves models and records."));
     let paths = ROUTES.iter().fold(PathsBuilder::new(), |paths, route| {
         paths.path(route.pattern, PathItem::new(http_method(route.verb), operation(route)))
     });
@@ -81,6 +83,11 @@ fn components() -> Components {
         .schema_from::<ProgressDetail>()
         .schema_from::<RunRecord>()
         .schema_from::<LogRecord>()
+        .schema_from::<ExtractBody>()
+        .schema_from::<ExtractConfiguration>()
+        .schema_from::<ExtractProgressDetail>()
+        .schema_from::<ExtractRunRecord>()
+        .schema_from::<ArtifactRecord>()
         .schema_from::<ModelDefinition>()
         .schema_from::<FieldDefinition>()
         .schema_from::<Health>()
@@ -140,6 +147,9 @@ fn operation(route: &Route) -> Operation {
             .description(Some(format!("Needs access level `{least}` or more.")))
             .security(SecurityRequirement::new(TOKEN, Vec::<String>::new()));
     }
+    for (status, answer) in file_answers(route.output) {
+        operation = operation.response(status.to_string(), answer);
+    }
     errors(route)
         .into_iter()
         .fold(operation, |operation, (status, answer)| operation.response(status, answer))
@@ -183,6 +193,7 @@ fn operation_id(route: &Route) -> String {
 fn tag(pattern: &str) -> &'static str {
     match pattern.split('/').nth(2) {
         Some("restores") => "Restores",
+        Some("extracts") => "Extracts",
         Some("data") => "Data",
         Some("describe") => "Describe",
         _ => "Operations",
@@ -236,10 +247,12 @@ fn request_body(input: Input) -> Option<RequestBody> {
 }
 
 fn file_form() -> ObjectBuilder {
-    let file = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
-    ObjectBuilder::new().property("file", file).required("file")
+    ObjectBuilder::new().property("file", bytes()).required("file")
+}
+
+fn bytes() -> Schema {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
 }
 
 fn import_form() -> Schema {
@@ -253,6 +266,37 @@ fn import_form() -> Schema {
         .property("models", option("Models to restore, comma-separated; all if absent"))
         .property("create_models", option("true or false; true if absent"))
         .into()
+}
+
+/// What is sent of a file in an answer: its headers, by name and meaning.
+const FILE_HEADERS: [(&str, &str); 5] = [
+    ("Content-Disposition", "The name to save it under"),
+    ("ETag", "Names the file as it is; for `If-Range` and `If-None-Match`"),
+    ("Accept-Ranges", "`bytes`"),
+    ("X-Checksum-SHA256", "SHA-256 of the whole file in hexadecimal"),
+    ("Content-Range", "Which bytes these are; only with status 206"),
+];
+
+/// The answers of an address that hands out a file, which differ by what the request says that it has.
+fn file_answers(output: Output) -> Vec<(u16, Response)> {
+    let (what, media_type) = match output {
+        Output::Archive => ("archive", "application/zip"),
+        Output::Artifact => ("entry", "application/octet-stream"),
+        _ => return Vec::new(),
+    };
+    let answer = |description: String| {
+        let response = ResponseBuilder::new().description(description);
+        let response = FILE_HEADERS.iter().fold(response, |response, (name, meaning)| {
+            response
+                .header(*name, HeaderBuilder::new().schema(Some(text())).description(Some(*meaning)).build())
+        });
+        response.content(media_type, content(bytes())).build()
+    };
+    vec![
+        (200, answer(format!("The {what}"))),
+        (206, answer(format!("A part of the {what}, as `Range` asks for it"))),
+        (304, ResponseBuilder::new().description("The client has it already").build()),
+    ]
 }
 
 fn success(output: Output) -> Response {
@@ -291,6 +335,7 @@ fn success(output: Output) -> Response {
             ("Queued", "application/json", enveloped(reference("ImportAccepted"), false))
         }
         Output::UploadAccepted => ("Kept", "application/json", enveloped(reference("UploadAccepted"), false)),
+        Output::Archive | Output::Artifact => ("A file", "application/octet-stream", bytes().into()),
         Output::Health => ("It lives", "application/json", reference("Health")),
         Output::Readiness => ("It can serve", "application/json", reference("Readiness")),
         Output::Welcome => ("What is where", "application/json", reference("Welcome")),

@@ -9,6 +9,9 @@ use crate::middleware::SignedIn;
 /// The model of restore configurations.
 const RESTORES: &str = "restores";
 
+/// The model of extract configurations.
+const EXTRACTS: &str = "extracts";
+
 /// The home of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Plane {
@@ -25,6 +28,8 @@ pub(crate) enum Writable {
     Model(String),
     /// Restore configurations, which have rules of their own.
     Restores,
+    /// Extract configurations, which have rules of their own.
+    Extracts,
 }
 
 impl Plane {
@@ -37,15 +42,19 @@ impl Plane {
         }
     }
 
-    /// The model as one to write to: restores only by those who manage them, the other bookkeeping by nobody.
+    /// The model as one to write to: configurations only by those who manage them, the other bookkeeping by nobody.
     pub(crate) fn writable(self, who: &SignedIn) -> Result<Writable, ApiError> {
         match self {
             Self::Tenant(model) => Ok(Writable::Model(model)),
-            Self::Control(model) if model == RESTORES => {
+            Self::Control(model) => {
+                let writable = match model.as_str() {
+                    RESTORES => Writable::Restores,
+                    EXTRACTS => Writable::Extracts,
+                    _ => return Err(ApiError::protected(&model)),
+                };
                 who.require(AccessLevel::Full)?;
-                Ok(Writable::Restores)
+                Ok(writable)
             }
-            Self::Control(model) => Err(ApiError::protected(&model)),
         }
     }
 }

@@ -83,6 +83,10 @@ pub enum Output {
     ImportAccepted,
     /// An archive was taken in.
     UploadAccepted,
+    /// A file: an archive.
+    Archive,
+    /// A file: one entry of an archive.
+    Artifact,
     /// The process lives.
     Health,
     /// The server can serve.

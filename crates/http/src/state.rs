@@ -79,6 +79,7 @@ impl AppState {
                 .iter()
                 .map(|ended| (ended.status.as_str(), ended.strategy.as_str(), ended.runs))
                 .collect(),
+            extracts: stats.extracts_ended.iter().map(|(status, runs)| (status.as_str(), *runs)).collect(),
             records: vec![
                 ("imported", records.records_imported),
                 ("updated", records.records_updated),

@@ -77,10 +77,12 @@ pub(crate) async fn create(
         let (is_array, bodies) = bodies(&body)?;
         let (tenant, caller) = (who.tenant(), &who.0.caller);
         let records = match home {
-            Writable::Restores if upsert => {
-                return Err(ApiError::bad_request("Restores cannot be upserted: create or change them"));
+            Writable::Restores | Writable::Extracts if upsert => {
+                let message = "Configurations cannot be upserted: create or change them";
+                return Err(ApiError::bad_request(message));
             }
             Writable::Restores => state.jobs.restores_create(tenant, caller, &trees(&bodies)?)?,
+            Writable::Extracts => state.jobs.extracts_create(tenant, caller, &trees(&bodies)?)?,
             Writable::Model(model) => {
                 let now = state.clock.now_micros();
                 let tenant = state.store.tenants.open(tenant)?;
@@ -139,10 +141,14 @@ fn change(
 ) -> Result<Vec<String>, ApiError> {
     let (tenant, caller) = (who.tenant(), &who.0.caller);
     Ok(match home {
-        Writable::Restores => {
+        Writable::Restores | Writable::Extracts => {
             let trees = trees(&patches.iter().map(|(_, patch)| *patch).collect::<Vec<_>>())?;
             let patches: Vec<_> = patches.iter().map(|(id, _)| *id).zip(&trees).collect();
-            state.jobs.restores_update(tenant, caller, &patches)?
+            if home == Writable::Restores {
+                state.jobs.restores_update(tenant, caller, &patches)?
+            } else {
+                state.jobs.extracts_update(tenant, caller, &patches)?
+            }
         }
         Writable::Model(model) => {
             let now = state.clock.now_micros();
@@ -189,6 +195,7 @@ async fn remove(
         let (tenant, caller) = (who.tenant(), &who.0.caller);
         Ok::<_, ApiError>(match home {
             Writable::Restores => state.jobs.restores_delete(tenant, caller, &ids, permanent)?,
+            Writable::Extracts => state.jobs.extracts_delete(tenant, caller, &ids, permanent)?,
             Writable::Model(model) => {
                 let now = state.clock.now_micros();
                 state.store.tenants.open(tenant)?.records_delete(caller, &model, &ids, permanent, now)?

@@ -2,7 +2,6 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use reinstate_api::restore::CANCELLED_MESSAGE;
 use reinstate_api::{RunAccepted, RunCancelled};
 
 use crate::answer;
@@ -33,5 +32,5 @@ pub(crate) async fn cancel(
     Query::of(&request)?.only(&[])?;
     let id = segment(&request, "id")?;
     let run_id = blocking(move || state.jobs.restore_cancel(who.tenant(), &who.0.caller, &id)).await?;
-    Ok(answer::ok(RunCancelled { message: CANCELLED_MESSAGE.to_owned(), run_id }))
+    Ok(answer::ok(RunCancelled::new(run_id)))
 }

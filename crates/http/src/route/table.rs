@@ -5,7 +5,7 @@ use reinstate_api::ErrorCode as E;
 use reinstate_describe::AccessLevel as L;
 
 use super::{Input, Output, Route, Verb};
-use crate::handler::{definitions, fields, imports, operations, records, restores};
+use crate::handler::{definitions, downloads, extracts, fields, imports, operations, records, restores};
 
 const LIST_PARAMETERS: &[(&str, &str)] = &[
     ("where", "Condition as JSON; `filter[where][field][$op]=value` says the same"),
@@ -110,6 +110,41 @@ pub static ROUTES: &[Route] = &[
         errors: &[E::RecordNotFound, E::Conflict],
         handler: || web::to(restores::cancel),
         ..EDIT
+    },
+    // Extracts
+    Route {
+        verb: Verb::Post,
+        pattern: "/api/extracts/{id}/run",
+        summary: "Run an extract",
+        output: Output::RunAccepted,
+        errors: &[E::RecordNotFound, E::Conflict],
+        handler: || web::to(extracts::run),
+        ..EDIT
+    },
+    Route {
+        verb: Verb::Post,
+        pattern: "/api/extracts/{id}/cancel",
+        summary: "Cancel the active run of an extract",
+        output: Output::RunCancelled,
+        errors: &[E::RecordNotFound],
+        handler: || web::to(extracts::cancel),
+        ..EDIT
+    },
+    Route {
+        pattern: "/api/extracts/runs/{run_id}/download",
+        summary: "Download the archive that a run made, whole or in part (`Range`)",
+        output: Output::Archive,
+        errors: &[E::RecordNotFound, E::Conflict, E::Gone, E::RangeNotSatisfiable],
+        handler: || web::to(downloads::archive),
+        ..READ
+    },
+    Route {
+        pattern: "/api/extracts/artifacts/{artifact_id}/download",
+        summary: "Download one entry of an archive, whole or in part (`Range`)",
+        output: Output::Artifact,
+        errors: &[E::RecordNotFound, E::Conflict, E::Gone, E::RangeNotSatisfiable],
+        handler: || web::to(downloads::artifact),
+        ..READ
     },
     // Data API
     Route {
