@@ -123,7 +123,9 @@ impl ControlPlane {
     /// `now` in microseconds.
     ///
     /// [`RunState::Held`]: it is written as asked. [`RunState::Cancelled`]: it was called off meanwhile and stays so;
-    /// only the figures are noted, and the archive belongs to nobody. [`RunState::Lost`]: nothing is written.
+    /// only the figures are noted, and the archive belongs to nobody. [`RunState::Lost`]: nothing is written, and the
+    /// archive belongs to nobody. Who asks again because an answer was lost hears the same: [`RunState::Held`] where
+    /// the run ended in just this way by this claim.
     ///
     /// # Errors
     /// Where the database fails.
@@ -135,7 +137,10 @@ impl ControlPlane {
         now: i64,
     ) -> Result<RunState, StoreError> {
         self.connections.write(|connection| {
-            let Some(run) = held(connection, run_id, fence)? else { return Ok(RunState::Lost) };
+            let Some(run) = find_locked(connection, run_id)? else { return Ok(RunState::Lost) };
+            if !is_held(&run, fence) {
+                return Ok(if was_ended_by(&run, fence, finish) { RunState::Held } else { RunState::Lost });
+            }
             if run.status == RunStatus::Running {
                 end(connection, &run, finish, now)?;
                 keep_object(connection, &run, finish)?;
@@ -190,7 +195,17 @@ fn held_state(connection: &mut Database, run_id: &str, fence: i64) -> Result<Run
 /// ends.
 fn held(connection: &mut Database, run_id: &str, fence: i64) -> Result<Option<ExtractRunRecord>, StoreError> {
     let run = find_locked(connection, run_id)?;
-    Ok(run.filter(|run| run.fence == fence && run.lease_owner.is_some()))
+    Ok(run.filter(|run| is_held(run, fence)))
+}
+
+fn is_held(run: &ExtractRunRecord, fence: i64) -> bool {
+    run.fence == fence && run.lease_owner.is_some()
+}
+
+/// Whether this claim ended the run in this way already.
+fn was_ended_by(run: &ExtractRunRecord, fence: i64, finish: &ExtractFinish) -> bool {
+    let object_key = finish.object.as_ref().map(|object| &object.key);
+    run.fence == fence && run.status == finish.status && run.object_key.as_ref() == object_key
 }
 
 /// A count or a size, as it is kept.

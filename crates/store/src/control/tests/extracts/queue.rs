@@ -115,8 +115,14 @@ fn an_ended_run_is_not_changed_by_a_late_worker_nor_called_off(backend: Backend)
         let run = plane.claim_extract(0).unwrap();
         assert_eq!(plane.finish_extract(&run, status, MINUTE), RunState::Held);
         let ended = plane.extract_run("acme", "run-a");
-        assert_eq!(plane.finish_extract(&run, RunStatus::Completed, 2 * MINUTE), RunState::Lost);
-        assert_eq!(plane.finish_extract(&run, RunStatus::Failed, 2 * MINUTE), RunState::Lost);
+        for late in [RunStatus::Completed, RunStatus::Failed] {
+            let told = plane.finish_extract(&run, late, 2 * MINUTE);
+            assert_eq!(told == RunState::Held, late == status, "whoever asks again hears what became of it");
+        }
+        let other = ExtractRunRecord { fence: 0, ..run.clone() };
+        let elsewhere = finish(&other, RunStatus::Completed, MINUTE);
+        let told = plane.extract_run_finish(&run.id, run.fence, &elsewhere, 2 * MINUTE).unwrap();
+        assert_eq!(told, RunState::Lost, "its archive is another one");
         let told = plane.extract_run_progress(&run.id, run.fence, &progress(99), 2 * MINUTE).unwrap();
         assert_eq!(told, RunState::Lost);
         let cancel = plane.extract_run_cancel(&tenant("acme"), &run.extract_id, "bob", 2 * MINUTE).unwrap();
