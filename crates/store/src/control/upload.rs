@@ -153,17 +153,6 @@ impl ControlPlane {
         kept(&mut *self.connections.reader()?, tenant, object_keys)
     }
 
-    /// Every key that is kept, of all tenants: what is not among them is rubbish.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub fn upload_keys(&self) -> Result<Vec<String>, StoreError> {
-        uploads::table
-            .select(uploads::object_key)
-            .load(&mut self.connections.reader()?)
-            .map_err(|error| StoreError::from_diesel("listing uploads", error))
-    }
-
     /// Uploads made before an instant in microseconds that no active run needs, oldest first, `limit` at most.
     ///
     /// # Errors

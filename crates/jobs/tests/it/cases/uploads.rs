@@ -78,7 +78,7 @@ fn an_upload_whose_time_is_over_goes_unless_a_run_needs_it() {
         std::thread::park_timeout(std::time::Duration::from_millis(2));
     }
     assert!(house.files()[0].ends_with(&key));
-    assert_eq!(house.store.control.upload_keys().unwrap(), [key]);
+    assert_eq!(house.store.control.object_keys().unwrap(), [key]);
 }
 
 #[test]
