@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use crate::backend::{Backend, Home};
 
 /// Longest wait for something that takes milliseconds on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const NOTES: &str = "notes:\n  fields:\n    title: { type: text, required: true }\n";
 
@@ -237,6 +237,11 @@ impl House {
 
     /// The files under the folder of uploads.
     pub(crate) fn files(&self) -> Vec<String> {
+        self.files_under("uploads")
+    }
+
+    /// The files under a part of the storage folder.
+    pub(crate) fn files_under(&self, part: &str) -> Vec<String> {
         fn walk(dir: &Path, found: &mut Vec<String>) {
             for entry in std::fs::read_dir(dir).into_iter().flatten() {
                 let path = entry.unwrap().path();
@@ -244,7 +249,7 @@ impl House {
             }
         }
         let mut found = Vec::new();
-        walk(&objects_dir(self.dir.path()).join("uploads"), &mut found);
+        walk(&objects_dir(self.dir.path()).join(part), &mut found);
         found
     }
 }

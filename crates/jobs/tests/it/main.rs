@@ -4,6 +4,7 @@
 #![allow(clippy::duplicate_mod, reason = "the cases are there once for each database")]
 
 mod backend;
+mod extracts;
 mod harness;
 mod lost_worker;
 

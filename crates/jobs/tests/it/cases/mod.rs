@@ -2,6 +2,7 @@
 
 mod cancels;
 mod configurations;
+mod extracts;
 mod imports;
 mod recovery;
 mod uploads;
