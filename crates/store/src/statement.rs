@@ -6,7 +6,9 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Text, Untyped};
 use diesel::sqlite::Sqlite;
 use diesel::{QueryResult, RunQueryDsl};
-use reinstate_describe::{CellValue, ColumnType};
+use reinstate_describe::ddl::{Dialect, column_type_name};
+use reinstate_describe::value::{date, timestamp};
+use reinstate_describe::{BaseType, CellValue, ColumnType};
 
 use crate::database::Database;
 use crate::postgres::bind::push_typed;
@@ -75,6 +77,33 @@ impl Statement {
         self.pieces.iter().filter(|piece| matches!(piece, Piece::Bind(_) | Piece::Typed(..))).count()
     }
 
+    /// The statement as text for `COPY`, which takes no values: they are put into settings of the transaction, by the
+    /// statement in front, where there are any, and read from there.
+    pub(crate) fn with_settings(&self) -> (Option<Self>, String) {
+        let (mut settings, mut text, mut count) = (Self::once("SELECT "), String::new(), 0_usize);
+        for piece in &self.pieces {
+            let (column_type, value) = match piece {
+                Piece::Sql(sql) => {
+                    text.push_str(sql);
+                    continue;
+                }
+                Piece::Bind(value @ CellValue::Int(_)) => (of_base(BaseType::Integer), value),
+                Piece::Bind(value) => (of_base(BaseType::Text), value),
+                Piece::Typed(column_type, value) => (*column_type, value),
+            };
+            let Some(spelled) = spelled(column_type, value) else {
+                text.push_str("NULL");
+                continue;
+            };
+            let setting = format!("{SETTING_PREFIX}{count}");
+            settings.sql(if count == 0 { "" } else { ", " }).sql("pg_catalog.set_config('").sql(&setting);
+            settings.sql("', ").text(spelled).sql(", true)");
+            text.push_str(&from_setting(column_type, &setting));
+            count += 1;
+        }
+        ((count > 0).then_some(settings), text)
+    }
+
     /// Runs the statement and says how many rows it changed.
     pub(crate) fn run(&self, connection: &mut Database) -> QueryResult<usize> {
         match connection {
@@ -124,6 +153,42 @@ fn hand_out(
         }
     }
     Ok(())
+}
+
+/// What the names of the settings begin with that hold the values of a `COPY`.
+const SETTING_PREFIX: &str = "reinstate.value_";
+
+const fn of_base(base: BaseType) -> ColumnType {
+    ColumnType { base, array: false }
+}
+
+/// A value as PostgreSQL reads it from text; arrays as JSON. `None` for null.
+fn spelled(column_type: ColumnType, value: &CellValue) -> Option<String> {
+    Some(match value {
+        CellValue::Null => return None,
+        CellValue::Text(text) => text.clone(),
+        CellValue::Int(number) => match column_type.base {
+            BaseType::Timestamp => timestamp::format(*number),
+            BaseType::Date => date::format(*number),
+            _ => number.to_string(),
+        },
+    })
+}
+
+/// The value that a setting holds, as SQL. As the result of a query of its own it is made once, not once a row.
+fn from_setting(column_type: ColumnType, setting: &str) -> String {
+    let type_name = column_type_name(Dialect::Postgres, column_type);
+    let held = format!("pg_catalog.current_setting('{setting}')");
+    if !column_type.array {
+        return format!("(SELECT {held}::{type_name})");
+    }
+    // Elements of JSON stay JSON; those of all others are read from their text.
+    let function = if column_type.base == BaseType::Json { "" } else { "_text" };
+    let element = column_type_name(Dialect::Postgres, of_base(column_type.base));
+    format!(
+        "(ARRAY(SELECT listed.element::{element} FROM pg_catalog.jsonb_array_elements{function}\
+         ({held}::pg_catalog.jsonb) WITH ORDINALITY AS listed (element, place) ORDER BY listed.place)::{type_name})"
+    )
 }
 
 impl QueryFragment<Sqlite> for Statement {

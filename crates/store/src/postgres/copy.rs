@@ -1,15 +1,16 @@
-//! `COPY … FROM STDIN` in binary form into a table that is known only at run time.
+//! `COPY` in binary form, into a table and out of a query that are known only at run time.
 //!
 //! diesel asks a type, not a value, where a copy goes. The place is therefore handed over beside it, on the one
-//! thread that both runs and writes the statement.
+//! thread that both runs and writes or reads the statement.
 
 use std::cell::RefCell;
-use std::io::Write;
+use std::io::{BufRead as _, Write};
+use std::ops::ControlFlow;
 
 use diesel::PgConnection;
 use diesel::pg::{CopyFormat, CopyTarget, Pg};
 use diesel::query_builder::AstPass;
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::{DatabaseErrorKind, Error as DieselError, QueryResult};
 use diesel::sql_types::Text;
 
 diesel::table! {
@@ -55,4 +56,33 @@ pub(crate) fn copy_in(
         .from_raw_data(Place, write)
         .with_format(CopyFormat::Binary)
         .execute(connection)
+}
+
+/// Copies the rows of `query`, a whole statement, out. The stream in binary form goes to `read` as it comes, in pieces
+/// of a row or less, until that breaks off.
+///
+/// # Errors
+/// Where the database refuses the query or the connection breaks. Where the query fails half-way, the stream has no
+/// end (see [`super::rows`]), and the next statement says that the transaction failed.
+pub(crate) fn copy_out(
+    connection: &mut PgConnection,
+    query: &str,
+    mut read: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> QueryResult<()> {
+    let place = format!("({query})");
+    PLACE.with_borrow_mut(|slot| *slot = place);
+    let mut stream = diesel::copy_to(Place).with_format(CopyFormat::Binary).load_raw(connection)?;
+    loop {
+        let piece = stream.fill_buf().map_err(|error| lost(&error))?;
+        let length = piece.len();
+        if length == 0 || read(piece).is_break() {
+            return Ok(());
+        }
+        stream.consume(length);
+    }
+}
+
+/// The connection broke under a copy.
+fn lost(error: &std::io::Error) -> DieselError {
+    DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(error.to_string()))
 }

@@ -6,4 +6,5 @@ pub(crate) mod codec;
 pub(crate) mod connection;
 pub(crate) mod copy;
 pub(crate) mod notify;
+pub(crate) mod rows;
 pub(crate) mod schema;

@@ -71,6 +71,11 @@ impl Schema {
         )
     }
 
+    /// Begins a long transaction that reads one state, which is that of this moment.
+    pub(crate) fn begin_extract(&self, wait_ms: u32) -> String {
+        format!("{}; SELECT 1", self.begin_read(wait_ms))
+    }
+
     /// Begins a transaction that writes records.
     pub(crate) fn begin_write(&self) -> String {
         format!(

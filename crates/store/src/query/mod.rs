@@ -7,6 +7,7 @@ mod array;
 mod like;
 mod predicate;
 mod readable;
+mod selection;
 
 use std::collections::HashMap;
 
@@ -22,6 +23,7 @@ use crate::statement::Statement;
 use crate::tenant::push_ids;
 use predicate::{push_filter, push_sort_key};
 use readable::push_readable_by;
+pub(crate) use selection::{selection_count, selection_read};
 
 /// Bytes of records after which a page ends before its limit: an answer is held in memory, and records may be
 /// megabytes each.

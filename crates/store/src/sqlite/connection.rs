@@ -21,6 +21,10 @@ pub(crate) const CACHE_KIB: u32 = 1_024;
 /// stays below its 64 MiB.
 pub(crate) const RESTORE_CACHE_KIB: u32 = 24 * 1_024;
 
+/// Page cache of an extract's connection, in KiB: records are read in the order of ids, and pages that hold some
+/// of many places of that order come again. With a restore beside it the process stays below its 64 MiB.
+pub(crate) const EXTRACT_CACHE_KIB: u32 = 8 * 1_024;
+
 /// What a write-ahead log is cut back to once its content is in the database: a large restore must not leave
 /// its size behind.
 const JOURNAL_BYTES_MAX: u32 = 64 * 1_024 * 1_024;

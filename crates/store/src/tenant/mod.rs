@@ -1,6 +1,7 @@
 //! The tenant plane: one file or schema a tenant with its catalog, its models' tables and the marks of applied runs.
 
 mod access;
+mod batches;
 mod by_id;
 mod catalog;
 mod definitions;
@@ -10,6 +11,7 @@ mod marks;
 mod postgres;
 mod recorder;
 mod records;
+mod source_error;
 mod sqlite;
 mod tables;
 mod target_error;
@@ -29,8 +31,8 @@ pub(crate) use by_id::push_ids;
 use catalog::Snapshot;
 pub(crate) use home::migration_failed;
 use home::{Site, TenantHome};
-use postgres::{Place, PostgresTarget};
-use sqlite::SqliteTarget;
+use postgres::{Place, PostgresSource, PostgresTarget};
+use sqlite::{SqliteSource, SqliteTarget};
 pub(crate) use tenants::Homes;
 pub use tenants::Tenants;
 
@@ -91,6 +93,24 @@ impl Tenant {
             Site::Schema { schema, address } => {
                 let place = Place { schema, address, wait_ms: self.home.target_wait_ms };
                 Ok(Box::new(PostgresTarget::begin(place, run, cancellation)?))
+            }
+        }
+    }
+
+    /// Opens the tenant for an extract: a connection of its own, on which everything is read as it is at this moment,
+    /// whatever is written meanwhile. On PostgreSQL nobody changes definitions or exchanges tables while the source is
+    /// open; on SQLite the write-ahead log is not cut back. Once `cancellation` asks to stop, reading ends within
+    /// 250 ms.
+    ///
+    /// # Errors
+    /// [`SourceError::Stopped`], [`SourceError::Unavailable`] where the server is away or somebody has the tenant to
+    /// himself for longer than the store's `target_wait_ms`, [`SourceError::Failed`].
+    pub fn source(&self, cancellation: &Cancellation) -> Result<Box<dyn Source>, SourceError> {
+        match &self.home.site {
+            Site::File(path) => Ok(Box::new(SqliteSource::begin(path, cancellation)?)),
+            Site::Schema { schema, address } => {
+                let place = Place { schema, address, wait_ms: self.home.target_wait_ms };
+                Ok(Box::new(PostgresSource::begin(place, cancellation)?))
             }
         }
     }

@@ -79,8 +79,8 @@ fn string_of(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Reads an array into the text of its cell.
-pub(super) fn decode(base: BaseType, mut bytes: &[u8]) -> Result<String, CodecError> {
+/// Reads an array and appends the text of its cell.
+pub(super) fn decode(base: BaseType, mut bytes: &[u8], text: &mut String) -> Result<(), CodecError> {
     const ARRAY: &str = "array";
     let fault = || CodecError::Bytes(ARRAY);
     let dimensions = i32::from_be_bytes(take(&mut bytes, ARRAY)?);
@@ -89,7 +89,7 @@ pub(super) fn decode(base: BaseType, mut bytes: &[u8]) -> Result<String, CodecEr
     if oid != element_oid(base) || !(0..=1).contains(&dimensions) {
         return Err(fault());
     }
-    let mut text = String::from("[");
+    text.push('[');
     if dimensions == 1 {
         let count = i32::from_be_bytes(take(&mut bytes, ARRAY)?);
         take::<4>(&mut bytes, ARRAY)?;
@@ -100,11 +100,11 @@ pub(super) fn decode(base: BaseType, mut bytes: &[u8]) -> Result<String, CodecEr
             if index > 0 {
                 text.push(',');
             }
-            decode_element(base, &mut bytes, &mut text)?;
+            decode_element(base, &mut bytes, text)?;
         }
     }
     text.push(']');
-    if bytes.is_empty() { Ok(text) } else { Err(fault()) }
+    if bytes.is_empty() { Ok(()) } else { Err(fault()) }
 }
 
 /// Takes an element off the front and appends its JSON form.

@@ -1,8 +1,7 @@
 //! JSON as the server spells it, made compact.
 
-/// The text without the white space between its tokens.
-pub(super) fn compact(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+/// Appends the text without the white space between its tokens.
+pub(super) fn compact(text: &str, out: &mut String) {
     let (mut in_string, mut escaped) = (false, false);
     let mut kept = 0;
     // Only ASCII is looked at, so that every cut is at a character's edge.
@@ -22,5 +21,4 @@ pub(super) fn compact(text: &str) -> String {
         }
     }
     out.push_str(text.get(kept..).unwrap_or_default());
-    out
 }

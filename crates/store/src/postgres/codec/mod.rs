@@ -19,7 +19,7 @@ mod json;
 mod numeric;
 mod uuid;
 
-use reinstate_describe::{BaseType, CellValue, ColumnType, Value};
+use reinstate_describe::{BaseType, CellValue, ColumnType, RowsBuilder, Value};
 
 /// Why bytes or a cell could not be translated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -179,27 +179,68 @@ fn encode_single(base: BaseType, value: Value<'_>, out: &mut Vec<u8>) -> Result<
 /// [`CodecError::Bytes`] where they are no value of the type, [`CodecError::Type`] for types that nothing of ours
 /// has.
 pub(crate) fn decode(oid: u32, bytes: &[u8]) -> Result<CellValue, CodecError> {
-    Ok(match oid {
-        TEXT | VARCHAR | BPCHAR | NAME => CellValue::Text(text(bytes)?.to_owned()),
-        INT8 => CellValue::Int(i64::from_be_bytes(exactly(bytes, "int8")?)),
-        INT4 => CellValue::Int(i32::from_be_bytes(exactly(bytes, "int4")?).into()),
-        INT2 => CellValue::Int(i16::from_be_bytes(exactly(bytes, "int2")?).into()),
-        OID => CellValue::Int(u32::from_be_bytes(exactly(bytes, "oid")?).into()),
-        BOOL => CellValue::Int(i64::from(exactly::<1>(bytes, "bool")? != [0])),
-        TIMESTAMPTZ | TIMESTAMP => CellValue::Int(instant(bytes)?),
-        DATE => CellValue::Int(day(bytes)?),
-        NUMERIC => CellValue::Text(numeric::decode(bytes)?),
-        UUID => CellValue::Text(uuid::decode(bytes)?),
+    if let Some(number) = decode_number(oid, bytes)? {
+        return Ok(CellValue::Int(number));
+    }
+    let mut text = String::new();
+    decode_text(oid, bytes, &mut text)?;
+    Ok(CellValue::Text(text))
+}
+
+/// Reads the bytes of a field of a column whose type is known, none for null, and appends the value to a row.
+///
+/// # Errors
+/// [`CodecError::Bytes`] where they are no value of the type.
+pub(crate) fn decode_into(
+    column_type: ColumnType,
+    bytes: Option<&[u8]>,
+    row: &mut RowsBuilder,
+) -> Result<(), CodecError> {
+    let Some(bytes) = bytes else {
+        row.push(Value::Null);
+        return Ok(());
+    };
+    let oid = if column_type.array { array_oid(column_type.base) } else { element_oid(column_type.base) };
+    match decode_number(oid, bytes)? {
+        Some(number) => {
+            row.push(Value::Int(number));
+            Ok(())
+        }
+        None => row.push_text_with(|arena| decode_text(oid, bytes, arena)),
+    }
+}
+
+/// Reads the bytes of a field whose cell is a number; `None` where the cell is a text.
+fn decode_number(oid: u32, bytes: &[u8]) -> Result<Option<i64>, CodecError> {
+    Ok(Some(match oid {
+        INT8 => i64::from_be_bytes(exactly(bytes, "int8")?),
+        INT4 => i32::from_be_bytes(exactly(bytes, "int4")?).into(),
+        INT2 => i16::from_be_bytes(exactly(bytes, "int2")?).into(),
+        OID => u32::from_be_bytes(exactly(bytes, "oid")?).into(),
+        BOOL => i64::from(exactly::<1>(bytes, "bool")? != [0]),
+        TIMESTAMPTZ | TIMESTAMP => instant(bytes)?,
+        DATE => day(bytes)?,
+        _ => return Ok(None),
+    }))
+}
+
+/// Reads the bytes of a field whose cell is a text, and appends that.
+fn decode_text(oid: u32, bytes: &[u8], out: &mut String) -> Result<(), CodecError> {
+    match oid {
+        TEXT | VARCHAR | BPCHAR | NAME => out.push_str(text(bytes)?),
+        NUMERIC => numeric::decode(bytes, out)?,
+        UUID => uuid::decode(bytes, out)?,
         JSONB => match bytes {
-            [JSONB_VERSION, json @ ..] => CellValue::Text(json::compact(text(json)?)),
+            [JSONB_VERSION, json @ ..] => json::compact(text(json)?, out),
             _ => return Err(CodecError::Bytes("jsonb")),
         },
-        JSON => CellValue::Text(json::compact(text(bytes)?)),
+        JSON => json::compact(text(bytes)?, out),
         oid => {
             let base = BASE_TYPES.into_iter().find(|base| array_oid(*base) == oid);
-            CellValue::Text(array::decode(base.ok_or(CodecError::Type(oid))?, bytes)?)
+            array::decode(base.ok_or(CodecError::Type(oid))?, bytes, out)?;
         }
-    })
+    }
+    Ok(())
 }
 
 /// Microseconds since 1970. The ends of the range stand for the infinities, which are no instants.

@@ -88,8 +88,8 @@ impl Groups<'_> {
     }
 }
 
-/// Reads a decimal into its canonical text.
-pub(super) fn decode(mut bytes: &[u8]) -> Result<String, CodecError> {
+/// Reads a decimal and appends its canonical text.
+pub(super) fn decode(mut bytes: &[u8], text: &mut String) -> Result<(), CodecError> {
     let fault = CodecError::Bytes("numeric");
     let mut field = || take::<2>(&mut bytes, "numeric");
     let count = usize::from(u16::from_be_bytes(field()?));
@@ -104,7 +104,7 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<String, CodecError> {
         [high, low] => u16::from_be_bytes([*high, *low]),
         _ => 0,
     });
-    let mut text = String::with_capacity(2 + GROUP * (count + 1));
+    let start = text.len();
     if sign == NEGATIVE {
         text.push('-');
     }
@@ -112,7 +112,7 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<String, CodecError> {
     for _ in 0..=weight.max(-1) {
         let group = groups.next().unwrap_or_default();
         let is_first = text.len() == sign_end;
-        push_group(&mut text, group, is_first)?;
+        push_group(text, group, is_first)?;
     }
     if text.len() == sign_end {
         text.push('0');
@@ -124,11 +124,15 @@ pub(super) fn decode(mut bytes: &[u8]) -> Result<String, CodecError> {
         text.push_str("0000");
     }
     for group in groups {
-        push_group(&mut text, group, false)?;
+        push_group(text, group, false)?;
     }
     let kept = text.trim_end_matches('0').len();
     text.truncate(if kept == whole_end + 1 { whole_end } else { kept });
-    Ok(if text == "-0" { "0".to_owned() } else { text })
+    if text.get(start..) == Some("-0") {
+        text.truncate(start);
+        text.push('0');
+    }
+    Ok(())
 }
 
 /// Appends four digits; without zeros in front where they are the first.

@@ -11,7 +11,9 @@ pub(super) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// Reads a UUID into its canonical text.
-pub(super) fn decode(bytes: &[u8]) -> Result<String, CodecError> {
-    Ok(Uuid::from_bytes(exactly(bytes, "uuid")?).to_string())
+/// Reads a UUID and appends its canonical text.
+pub(super) fn decode(bytes: &[u8], out: &mut String) -> Result<(), CodecError> {
+    let uuid = Uuid::from_bytes(exactly(bytes, "uuid")?);
+    out.push_str(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    Ok(())
 }

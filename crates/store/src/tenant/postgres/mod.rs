@@ -1,11 +1,13 @@
-//! Restores into a tenant's schema.
+//! Restores into a tenant's schema, and extracts out of it.
 
 mod canceller;
 mod fresh;
 mod holder;
 mod locks;
+mod source;
 mod target;
 mod writer;
 
+pub(super) use source::PostgresSource;
 pub(super) use target::{Place, PostgresTarget};
 pub(super) use writer::Writer;

@@ -1,0 +1,138 @@
+//! The rows of a binary `COPY … TO STDOUT` as they come, gathered into batches of cells.
+//!
+//! The server sends a row a piece, but does not promise to: what a piece leaves unfinished waits for the next one.
+
+use reinstate_describe::{ColumnType, RowsBuilder};
+
+use super::codec::{self, CodecError};
+
+/// Where in the stream the reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the header.
+    Header,
+    /// Before a row.
+    Row,
+    /// Behind the trailer.
+    End,
+}
+
+/// Takes a stream apart.
+#[derive(Debug)]
+pub(crate) struct RowsReader {
+    types: Vec<ColumnType>,
+    place: Place,
+    /// What the last piece left unfinished.
+    rest: Vec<u8>,
+}
+
+impl RowsReader {
+    /// Begins a stream whose rows have the columns of `rows`'s layout.
+    pub(crate) fn new(rows: &RowsBuilder) -> Self {
+        let types = rows.layout().columns().map(|column| column.column_type).collect();
+        Self { types, place: Place::Header, rest: Vec::new() }
+    }
+
+    /// Whether the stream came to its end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.place == Place::End
+    }
+
+    /// Reads the next piece and appends the rows that are whole by then.
+    ///
+    /// # Errors
+    /// Where the stream is none, or holds values that are none.
+    pub(crate) fn read(&mut self, piece: &[u8], rows: &mut RowsBuilder) -> Result<(), CodecError> {
+        if self.rest.is_empty() {
+            let read = self.read_whole(piece, rows)?;
+            self.rest.extend_from_slice(piece.get(read..).unwrap_or_default());
+            return Ok(());
+        }
+        let mut waiting = std::mem::take(&mut self.rest);
+        waiting.extend_from_slice(piece);
+        let read = self.read_whole(&waiting, rows)?;
+        waiting.drain(..read);
+        self.rest = waiting;
+        Ok(())
+    }
+
+    /// Reads what is whole and says how many bytes that was.
+    fn read_whole(&mut self, bytes: &[u8], rows: &mut RowsBuilder) -> Result<usize, CodecError> {
+        let mut left = bytes;
+        loop {
+            let taken = match self.place {
+                Place::Header => header(left)?,
+                Place::Row => self.row(left, rows)?,
+                Place::End => None,
+            };
+            let Some(rest) = taken else { return Ok(bytes.len() - left.len()) };
+            if self.place == Place::Header {
+                self.place = Place::Row;
+            }
+            left = rest;
+        }
+    }
+
+    /// Appends a row and answers what is behind it; `None` where it is not whole.
+    fn row<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        rows: &mut RowsBuilder,
+    ) -> Result<Option<&'a [u8]>, CodecError> {
+        let Some((count, fields)) = bytes.split_first_chunk() else { return Ok(None) };
+        if *count == codec::COPY_TRAILER {
+            self.place = Place::End;
+            return Ok(Some(fields));
+        }
+        if usize::from(u16::from_be_bytes(*count)) != self.types.len() {
+            return Err(CodecError::Bytes("row"));
+        }
+        let Some(end) = end_of_row(fields, self.types.len())? else { return Ok(None) };
+        let (mut fields, behind) = fields.split_at_checked(end).ok_or(CodecError::Bytes("row"))?;
+        for column_type in &self.types {
+            let (value, rest) = field(fields)?.ok_or(CodecError::Bytes("row"))?;
+            codec::decode_into(*column_type, value, rows)?;
+            fields = rest;
+        }
+        rows.end_row();
+        Ok(Some(behind))
+    }
+}
+
+/// What is behind the header: the signature, flags, and an extension that is skipped.
+fn header(bytes: &[u8]) -> Result<Option<&[u8]>, CodecError> {
+    let fault = CodecError::Bytes("copy");
+    let (signature, _) = codec::COPY_HEADER.split_last_chunk::<8>().ok_or(CodecError::Bytes("copy"))?;
+    let Some((begin, rest)) = bytes.split_at_checked(signature.len() + 4) else { return Ok(None) };
+    if !begin.starts_with(signature) {
+        return Err(fault);
+    }
+    let Some((length, rest)) = rest.split_first_chunk() else { return Ok(None) };
+    let length = usize::try_from(i32::from_be_bytes(*length)).map_err(|_| fault)?;
+    Ok(rest.split_at_checked(length).map(|(_, rows)| rows))
+}
+
+/// Bytes that the fields of a row take; `None` where they are not all there.
+fn end_of_row(bytes: &[u8], count: usize) -> Result<Option<usize>, CodecError> {
+    let mut left = bytes;
+    for _ in 0..count {
+        match field(left)? {
+            None => return Ok(None),
+            Some((_, rest)) => left = rest,
+        }
+    }
+    Ok(Some(bytes.len() - left.len()))
+}
+
+/// A field and what is behind it: `None` for null as its value, and altogether where it is not whole.
+#[allow(clippy::type_complexity, reason = "a field may be missing, and may be null")]
+fn field(bytes: &[u8]) -> Result<Option<(Option<&[u8]>, &[u8])>, CodecError> {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return Ok(None) };
+    match i32::from_be_bytes(*length) {
+        -1 => Ok(Some((None, rest))),
+        length => {
+            let length = usize::try_from(length).map_err(|_| CodecError::Bytes("row"))?;
+            Ok(rest.split_at_checked(length).map(|(value, rest)| (Some(value), rest)))
+        }
+    }
+}

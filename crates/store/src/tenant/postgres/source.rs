@@ -1,0 +1,109 @@
+//! One tenant's schema as it was at one moment: the engine's [`Source`] on PostgreSQL.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use diesel::QueryResult;
+use diesel::connection::SimpleConnection as _;
+use diesel::result::Error as DieselError;
+use reinstate_describe::ddl::Dialect;
+use reinstate_describe::{Batch, Catalog};
+use reinstate_engine::{Cancellation, Selection, Source, SourceError};
+
+use super::super::batches::Batches;
+use super::super::catalog;
+use super::super::source_error::{failed, from_store, not_opened, stopped_or};
+use super::canceller::Canceller;
+use super::target::Place;
+use crate::database::Database;
+use crate::postgres::connection;
+use crate::postgres::copy::copy_out;
+use crate::postgres::rows::RowsReader;
+use crate::query::{selection_count, selection_read};
+use crate::statement::Statement;
+
+/// One tenant's data in one state; it lasts as long as the value. Nobody changes definitions or exchanges tables
+/// meanwhile; readers and writers of records do not notice.
+pub(in crate::tenant) struct PostgresSource {
+    connection: Database,
+    cancellation: Cancellation,
+    _canceller: Canceller,
+}
+
+impl PostgresSource {
+    /// Opens a connection of its own and begins a transaction that reads the state of this moment.
+    pub(in crate::tenant) fn begin(
+        place: Place<'_>,
+        cancellation: &Cancellation,
+    ) -> Result<Self, SourceError> {
+        let Place { schema, address, wait_ms } = place;
+        let opening = |error| failed("opening the tenant's data", error);
+        let mut connection = Database::Postgres(connection::open(address).map_err(not_opened)?);
+        let pid = Statement::once("SELECT pg_backend_pid()").number(&mut connection).map_err(opening)?;
+        let canceller = Canceller::watch(address.clone(), pid, cancellation.clone())
+            .map_err(|error| SourceError::Unavailable { message: format!("no thread: {error}") })?;
+        let mut source = Self { connection, cancellation: cancellation.clone(), _canceller: canceller };
+        let begun = source.connection.batch_execute(&schema.begin_extract(wait_ms)).map_err(opening);
+        stopped_or(cancellation, begun)?;
+        Ok(source)
+    }
+}
+
+impl Source for PostgresSource {
+    fn catalog(&mut self) -> Result<Catalog, SourceError> {
+        let read = catalog::read(&mut self.connection).map_err(from_store);
+        stopped_or(&self.cancellation, read)
+    }
+
+    fn records_count(&mut self, selection: &Selection<'_>) -> Result<u64, SourceError> {
+        let statement = selection_count(Dialect::Postgres, selection, "TRUE").map_err(from_store)?;
+        let counted = statement.number(&mut self.connection).map_err(|error| failed("counting records", error));
+        let count = stopped_or(&self.cancellation, counted)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    fn records_read(
+        &mut self,
+        selection: &Selection<'_>,
+        take: &mut dyn FnMut(Batch) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        let statement = selection_read(Dialect::Postgres, selection, "TRUE").map_err(from_store)?;
+        let mut batches = Batches::new(selection, take, &self.cancellation);
+        let read = copy_into(&mut self.connection, &statement, &mut batches);
+        batches.finish(read)
+    }
+}
+
+/// Copies the rows of a statement out as long as they are wanted.
+fn copy_into(
+    connection: &mut Database,
+    statement: &Statement,
+    batches: &mut Batches<'_>,
+) -> QueryResult<ControlFlow<()>> {
+    let (settings, query) = statement.with_settings();
+    if let Some(settings) = settings {
+        settings.rows(connection)?;
+    }
+    let Database::Postgres(connection) = connection else { return Err(DieselError::NotInTransaction) };
+    let mut reader = RowsReader::new(&batches.rows);
+    let mut end = Ok(ControlFlow::Continue(()));
+    copy_out(connection, &query, |piece| {
+        end = reader.read(piece, &mut batches.rows).map(|()| batches.go_on());
+        end.clone().unwrap_or(ControlFlow::Break(()))
+    })?;
+    let end = end.map_err(|error| DieselError::DeserializationError(Box::new(error)))?;
+    if end.is_continue() {
+        // What the server said last comes to light with the next statement.
+        connection.batch_execute("SELECT 1")?;
+        if !reader.has_ended() {
+            return Err(DieselError::DeserializationError("the stream of rows ended too early".into()));
+        }
+    }
+    Ok(end)
+}
+
+impl fmt::Debug for PostgresSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresSource").finish_non_exhaustive()
+    }
+}
