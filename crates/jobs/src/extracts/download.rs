@@ -169,12 +169,12 @@ fn archive_filename(run: &ExtractRunRecord) -> String {
     format!("{}-{day}-{}.zip", plain_name(&run.extract_name), run.id)
 }
 
-/// Letters, digits and dots of ASCII; everything between them becomes one dash.
+/// Words of letters and digits of ASCII, with dots inside; everything between them becomes one dash.
 fn plain_name(name: &str) -> String {
     let words = name.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
-    let plain = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
-    let plain = plain.trim_start_matches('.');
-    if plain.is_empty() { "extract".to_owned() } else { plain.to_owned() }
+    let words = words.map(|word| word.trim_matches('.')).filter(|word| !word.is_empty());
+    let plain = words.collect::<Vec<_>>().join("-");
+    if plain.is_empty() { "extract".to_owned() } else { plain }
 }
 
 /// Unpacks an entry on a blocking thread, as fast as the reader takes it.

@@ -129,16 +129,6 @@ impl Tenant {
         connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(|error| failed(error.to_string()))
     }
 
-    /// Opens the tenant for reading in one state.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub fn source(&self, cancellation: &Cancellation) -> Result<Box<dyn Source>, SourceError> {
-        let _ = (&self.home, cancellation);
-        let (doing, message) = ("opening a tenant".to_owned(), "reading is not there yet".to_owned());
-        Err(SourceError::Failed { doing, message })
-    }
-
     /// The mark of a run, where it was applied.
     ///
     /// # Errors
