@@ -14,16 +14,24 @@ pub(crate) fn sample() -> PathBuf {
 
 /// The bytes of an archive of one model with so many records.
 pub(crate) fn bytes(records: u64) -> Vec<u8> {
+    let describe =
+        format!("{MODEL}:\n  fields:\n    place: {{ type: text }}\n    value: {{ type: decimal }}\n");
+    let line =
+        |number| format!(r#"{{"id":"r{number:08}","place":"station {}","value":{number}.5}}"#, number % 97);
+    of(&describe, &[(MODEL, (0..records).map(line).collect())])
+}
+
+/// The bytes of an archive with these definitions and the lines of these models.
+pub(crate) fn of(describe: &str, files: &[(&str, Vec<String>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = ArchiveWriter::new(&mut bytes, ManifestHeader::default());
     writer.start_entry("describe.yaml").unwrap();
-    let describe =
-        format!("{MODEL}:\n  fields:\n    place: {{ type: text }}\n    value: {{ type: decimal }}\n");
     writer.write(describe.as_bytes()).unwrap();
-    writer.start_entry(&format!("{MODEL}.jsonl")).unwrap();
-    for number in 0..records {
-        let line = format!(r#"{{"id":"r{number:08}","place":"station {}","value":{number}.5}}"#, number % 97);
-        writer.write_line(line.as_bytes()).unwrap();
+    for (model, lines) in files {
+        writer.start_entry(&format!("{model}.jsonl")).unwrap();
+        for line in lines {
+            writer.write_line(line.as_bytes()).unwrap();
+        }
     }
     writer.finish().unwrap();
     bytes

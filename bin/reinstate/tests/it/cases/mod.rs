@@ -5,3 +5,4 @@ use super::BACKEND;
 mod crash;
 mod import;
 mod shutdown;
+mod workflows;
