@@ -78,9 +78,9 @@ impl Statement {
     }
 
     /// The statement as text for `COPY`, which takes no values: they are put into settings of the transaction, by the
-    /// statement in front, where there are any, and read from there.
-    pub(crate) fn with_settings(&self) -> (Option<Self>, String) {
-        let (mut settings, mut text, mut count) = (Self::once("SELECT "), String::new(), 0_usize);
+    /// statements in front, and read from there.
+    pub(crate) fn with_settings(&self) -> (Vec<Self>, String) {
+        let (mut settings, mut text) = (Vec::new(), String::new());
         for piece in &self.pieces {
             let (column_type, value) = match piece {
                 Piece::Sql(sql) => {
@@ -95,13 +95,13 @@ impl Statement {
                 text.push_str("NULL");
                 continue;
             };
-            let setting = format!("{SETTING_PREFIX}{count}");
-            settings.sql(if count == 0 { "" } else { ", " }).sql("pg_catalog.set_config('").sql(&setting);
-            settings.sql("', ").text(spelled).sql(", true)");
+            let setting = format!("{SETTING_PREFIX}{}", settings.len());
+            let mut set = Self::once(format!("SELECT pg_catalog.set_config('{setting}', "));
+            set.text(spelled).sql(", true)");
+            settings.push(set);
             text.push_str(&from_setting(column_type, &setting));
-            count += 1;
         }
-        ((count > 0).then_some(settings), text)
+        (settings, text)
     }
 
     /// Runs the statement and says how many rows it changed.

@@ -74,11 +74,7 @@ impl RowsReader {
     }
 
     /// Appends a row and answers what is behind it; `None` where it is not whole.
-    fn row<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        rows: &mut RowsBuilder,
-    ) -> Result<Option<&'a [u8]>, CodecError> {
+    fn row<'a>(&mut self, bytes: &'a [u8], rows: &mut RowsBuilder) -> Result<Option<&'a [u8]>, CodecError> {
         let Some((count, fields)) = bytes.split_first_chunk() else { return Ok(None) };
         if *count == codec::COPY_TRAILER {
             self.place = Place::End;

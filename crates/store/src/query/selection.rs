@@ -1,8 +1,8 @@
 //! The records of an extract as SQL: by the same conditions as lists, but all columns of all records, trashed ones
 //! included, in the order of ids.
 
-use reinstate_describe::Trashed;
 use reinstate_describe::ddl::{Dialect, table_name};
+use reinstate_describe::{AccessLevel, Trashed};
 use reinstate_engine::Selection;
 
 use super::predicate::push_filter;
@@ -51,6 +51,9 @@ fn push_selection(
     out: &mut Statement,
 ) -> Result<(), StoreError> {
     out.sql(" WHERE ").sql(condition);
+    if selection.caller.level < AccessLevel::Read {
+        out.sql(" AND FALSE");
+    }
     if let Some(filter) = selection.filter {
         out.sql(" AND (");
         push_filter(dialect, filter, selection.layout, out)?;

@@ -106,6 +106,9 @@ impl Tenant {
     /// [`SourceError::Stopped`], [`SourceError::Unavailable`] where the server is away or somebody has the tenant to
     /// himself for longer than the store's `target_wait_ms`, [`SourceError::Failed`].
     pub fn source(&self, cancellation: &Cancellation) -> Result<Box<dyn Source>, SourceError> {
+        if cancellation.stopped().is_some() {
+            return Err(SourceError::Stopped);
+        }
         match &self.home.site {
             Site::File(path) => Ok(Box::new(SqliteSource::begin(path, cancellation)?)),
             Site::Schema { schema, address } => {

@@ -1,5 +1,7 @@
 //! Filters as SQL against filters in memory, over values that are awkward in one or the other.
 
+use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -11,6 +13,7 @@ use reinstate_describe::{
     BaseType, Batch, CellValue, ColumnType, Field, FieldType, Filter, Layout, ListQuery, Model, Order,
     Trashed, Value,
 };
+use reinstate_engine::{Cancellation, Selection, Source};
 use reinstate_store::Tenant;
 
 use crate::fixtures::{Backend, CountedIds, NOW, Scratch, batch, everything, field, name, on_both, root};
@@ -188,6 +191,7 @@ fn lines() -> Vec<String> {
 struct Table {
     _scratch: Scratch,
     tenant: Tenant,
+    source: RefCell<Box<dyn Source>>,
     batch: Batch,
 }
 
@@ -199,7 +203,8 @@ impl Table {
         let lines = lines();
         let lines: Vec<_> = lines.iter().map(String::as_str).collect();
         tenant.records_create(&root(), "awkward", &lines, false, NOW, &CountedIds::default()).unwrap();
-        Self { _scratch: scratch, tenant, batch: batch(&model(), &lines) }
+        let source = RefCell::new(tenant.source(&Cancellation::default()).unwrap());
+        Self { _scratch: scratch, tenant, source, batch: batch(&model(), &lines) }
     }
 
     fn layout(&self) -> &Arc<Layout> {
@@ -215,6 +220,18 @@ impl Table {
 
     fn by_sql(&self, filter: &Filter) -> Vec<String> {
         self.listed(ListQuery { filter: Some(filter.clone()), ..everything() })
+    }
+
+    /// As an extract finds them: in one state that was opened for all filters.
+    fn by_source(&self, filter: &Filter) -> Vec<String> {
+        let mut ids = Vec::new();
+        let selection = Selection { layout: self.layout(), filter: Some(filter), caller: &root() };
+        let take = &mut |batch: Batch| {
+            ids.extend((0..u32::try_from(batch.len()).unwrap()).map(|row| batch.id(row).to_owned()));
+            ControlFlow::Continue(())
+        };
+        self.source.borrow_mut().records_read(&selection, take).unwrap();
+        ids
     }
 
     fn by_memory(&self, filter: &Filter) -> Vec<String> {
@@ -325,6 +342,7 @@ fn sql_and_memory_find_the_same_records(backend: Backend) {
     runner
         .run(&filter(), |filter| {
             prop_assert_eq!(table.by_sql(&filter), table.by_memory(&filter));
+            prop_assert_eq!(table.by_source(&filter), table.by_memory(&filter));
             Ok(())
         })
         .unwrap();
@@ -429,8 +447,10 @@ fn long_lists_and_chains_are_no_obstacle(backend: Backend) {
     let listed = Filter::Compare { column, test: Test::In(numbers.clone()) };
     let expected = table.by_memory(&listed);
     assert_eq!(table.by_sql(&listed), expected);
+    assert_eq!(table.by_source(&listed), expected);
     let chained = Filter::Or(numbers.iter().take(5_000).map(equal).collect());
     assert_eq!(table.by_sql(&chained), expected);
+    assert_eq!(table.by_source(&chained), expected);
 }
 
 fn trashed_records_are_listed_by_what_is_asked(backend: Backend) {

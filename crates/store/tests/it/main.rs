@@ -4,6 +4,7 @@
 mod conformance;
 mod data_api;
 mod describe_api;
+mod extracts;
 mod filters;
 mod fixtures;
 mod postgres;

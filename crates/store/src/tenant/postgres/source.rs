@@ -27,6 +27,8 @@ use crate::statement::Statement;
 pub(in crate::tenant) struct PostgresSource {
     connection: Database,
     cancellation: Cancellation,
+    /// Whether rows of a copy may be left that nobody wanted.
+    is_unread: bool,
     _canceller: Canceller,
 }
 
@@ -42,22 +44,34 @@ impl PostgresSource {
         let pid = Statement::once("SELECT pg_backend_pid()").number(&mut connection).map_err(opening)?;
         let canceller = Canceller::watch(address.clone(), pid, cancellation.clone())
             .map_err(|error| SourceError::Unavailable { message: format!("no thread: {error}") })?;
-        let mut source = Self { connection, cancellation: cancellation.clone(), _canceller: canceller };
+        let cancellation = cancellation.clone();
+        let mut source = Self { connection, cancellation, is_unread: false, _canceller: canceller };
         let begun = source.connection.batch_execute(&schema.begin_extract(wait_ms)).map_err(opening);
-        stopped_or(cancellation, begun)?;
+        stopped_or(&source.cancellation, begun)?;
         Ok(source)
+    }
+}
+
+impl PostgresSource {
+    /// The connection, ready for another statement: rows that nobody wanted are passed over.
+    fn connection(&mut self) -> Result<&mut Database, SourceError> {
+        if std::mem::take(&mut self.is_unread) {
+            let passed = self.connection.batch_execute("SELECT 1");
+            stopped_or(&self.cancellation, passed.map_err(|error| failed("reading records", error)))?;
+        }
+        Ok(&mut self.connection)
     }
 }
 
 impl Source for PostgresSource {
     fn catalog(&mut self) -> Result<Catalog, SourceError> {
-        let read = catalog::read(&mut self.connection).map_err(from_store);
+        let read = catalog::read(self.connection()?).map_err(from_store);
         stopped_or(&self.cancellation, read)
     }
 
     fn records_count(&mut self, selection: &Selection<'_>) -> Result<u64, SourceError> {
         let statement = selection_count(Dialect::Postgres, selection, "TRUE").map_err(from_store)?;
-        let counted = statement.number(&mut self.connection).map_err(|error| failed("counting records", error));
+        let counted = statement.number(self.connection()?).map_err(|error| failed("counting records", error));
         let count = stopped_or(&self.cancellation, counted)?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
@@ -68,8 +82,10 @@ impl Source for PostgresSource {
         take: &mut dyn FnMut(Batch) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
         let statement = selection_read(Dialect::Postgres, selection, "TRUE").map_err(from_store)?;
+        self.connection()?;
         let mut batches = Batches::new(selection, take, &self.cancellation);
         let read = copy_into(&mut self.connection, &statement, &mut batches);
+        self.is_unread = !matches!(read, Ok(ControlFlow::Continue(())));
         batches.finish(read)
     }
 }
@@ -81,8 +97,8 @@ fn copy_into(
     batches: &mut Batches<'_>,
 ) -> QueryResult<ControlFlow<()>> {
     let (settings, query) = statement.with_settings();
-    if let Some(settings) = settings {
-        settings.rows(connection)?;
+    for setting in settings {
+        setting.rows(connection)?;
     }
     let Database::Postgres(connection) = connection else { return Err(DieselError::NotInTransaction) };
     let mut reader = RowsReader::new(&batches.rows);

@@ -44,7 +44,8 @@ pub(in crate::tenant) struct SqliteSource {
 impl SqliteSource {
     /// Opens a connection of its own and begins a transaction that reads the state of this moment.
     pub(in crate::tenant) fn begin(file: &Path, cancellation: &Cancellation) -> Result<Self, SourceError> {
-        let mut connection = connection::open(file, BUSY_TIMEOUT_MS, EXTRACT_CACHE_KIB).map_err(not_opened)?;
+        let mut connection =
+            connection::open(file, BUSY_TIMEOUT_MS, EXTRACT_CACHE_KIB).map_err(not_opened)?;
         let opened = prepare(&mut connection, cancellation);
         opened.map_err(|error| failed("opening the tenant's data", error))?;
         let mut source =
@@ -88,7 +89,8 @@ impl Source for SqliteSource {
 
     fn records_count(&mut self, selection: &Selection<'_>) -> Result<u64, SourceError> {
         let statement = selection_count(Dialect::Sqlite, selection, GOES_ON).map_err(from_store)?;
-        let counted = statement.number(&mut self.connection).map_err(|error| failed("counting records", error));
+        let counted =
+            statement.number(&mut self.connection).map_err(|error| failed("counting records", error));
         let count = stopped_or(&self.cancellation, counted)?;
         Ok(u64::try_from(count).unwrap_or_default())
     }

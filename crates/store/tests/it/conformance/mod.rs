@@ -1,7 +1,8 @@
-//! What every [`Target`] must do, whatever it is made of: one suite, run on each.
+//! What every [`Target`] and every [`Source`] must do, whatever it is made of: one suite, run on each.
 
 mod definitions;
 mod differential;
+pub(crate) mod extracts;
 mod laws;
 mod marks;
 mod on_memory;
@@ -11,7 +12,7 @@ mod records;
 mod values;
 
 use reinstate_describe::{Catalog, Model};
-use reinstate_engine::{Conflict, Counters, RunMark, Target, TargetError, WriteOutcome};
+use reinstate_engine::{Conflict, Counters, RunMark, Source, Target, TargetError, WriteOutcome};
 
 use crate::fixtures::batch;
 
@@ -19,6 +20,8 @@ use crate::fixtures::batch;
 pub(crate) trait Subject {
     /// Opens the tenant for a run.
     fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError>;
+    /// Opens the tenant for an extract.
+    fn source(&self) -> Box<dyn Source>;
     /// Fields of a model that the target can take at most, with a number in each.
     fn wide_fields(&self) -> u32 {
         1_900
@@ -80,6 +83,17 @@ macro_rules! conformance {
             }
             values {
                 every_value_comes_back_as_the_table_says,
+            }
+            extracts {
+                every_value_comes_out_as_the_table_says,
+                records_come_in_the_order_of_their_ids_by_bytes,
+                trashed_records_and_lists_come_out_as_they_are,
+                caller_gets_what_the_lists_of_each_record_let_him_read,
+                filters_choose_what_they_choose_in_lists,
+                what_is_committed_meanwhile_does_not_show,
+                model_without_records_gives_no_batch,
+                whoever_has_enough_may_ask_again,
+                wide_model_is_read_whole,
             }
             laws {
                 applying_twice_is_applying_once,

@@ -1,7 +1,7 @@
 //! The suite on the engine's in-memory target, the reference.
 
 use reinstate_describe::Catalog;
-use reinstate_engine::{MemoryTenant, RunMark, Target, TargetError};
+use reinstate_engine::{MemoryTenant, RunMark, Source, Target, TargetError};
 
 use super::{Subject, conformance};
 
@@ -10,6 +10,10 @@ conformance!(reinstate_engine::MemoryTenant::default);
 impl Subject for MemoryTenant {
     fn begin(&self, _run_id: &str) -> Result<Box<dyn Target>, TargetError> {
         Ok(Box::new(self.target()))
+    }
+
+    fn source(&self) -> Box<dyn Source> {
+        Box::new(Self::source(self))
     }
 
     fn catalog(&self) -> Catalog {

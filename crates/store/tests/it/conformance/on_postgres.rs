@@ -1,7 +1,7 @@
 //! The suite on PostgreSQL.
 
 use reinstate_describe::Catalog;
-use reinstate_engine::{Cancellation, RunMark, Target, TargetError};
+use reinstate_engine::{Cancellation, RunMark, Source, Target, TargetError};
 use reinstate_store::{DatabaseUrl, PostgresAddress, RunToken, Store, StoreSettings, Tenant, TenantId};
 use reinstate_test_postgres::{TestDatabase, database};
 
@@ -46,6 +46,10 @@ impl Subject for Schemas {
         900
     }
 
+    fn source(&self) -> Box<dyn Source> {
+        self.tenant().source(&Cancellation::default()).unwrap()
+    }
+
     fn catalog(&self) -> Catalog {
         self.tenant().catalog().unwrap()
     }
@@ -66,6 +70,10 @@ impl Subject for Schemas {
 impl Subject for Tenant {
     fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError> {
         self.target(RunToken { run_id, fence: 1 }, &Cancellation::default())
+    }
+
+    fn source(&self) -> Box<dyn Source> {
+        self.source(&Cancellation::default()).unwrap()
     }
 
     fn catalog(&self) -> Catalog {

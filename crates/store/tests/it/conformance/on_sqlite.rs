@@ -1,7 +1,7 @@
 //! The suite on SQLite.
 
 use reinstate_describe::Catalog;
-use reinstate_engine::{Cancellation, RunMark, Target, TargetError};
+use reinstate_engine::{Cancellation, RunMark, Source, Target, TargetError};
 use reinstate_store::RunToken;
 
 use super::{Subject, conformance};
@@ -17,6 +17,10 @@ impl Subject for Scratch {
     fn begin(&self, run_id: &str) -> Result<Box<dyn Target>, TargetError> {
         let target = self.tenant().target(RunToken { run_id, fence: 1 }, &Cancellation::default())?;
         Ok(target)
+    }
+
+    fn source(&self) -> Box<dyn Source> {
+        self.tenant().source(&Cancellation::default()).unwrap()
     }
 
     fn catalog(&self) -> Catalog {
