@@ -2,6 +2,7 @@
 //! same answers on both.
 
 mod awkward;
+mod extracts;
 mod generated;
 mod round_trip;
 mod same_answers;
