@@ -12,6 +12,8 @@ mod reader;
 mod spool;
 mod storage_url;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fs::File;

@@ -65,11 +65,13 @@ pub(super) async fn of_object(
 ) -> Result<ByteStream, JobsError> {
     let doing = "reading an object";
     let (store, location) = (Arc::clone(&storage.store), object_key(key)?);
+    let asked_bytes = range.as_ref().map(|range| range.end.saturating_sub(range.start));
     let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
     let asked =
         storage.begin_object_call(doing, key, async move { store.get_opts(&location, options).await });
     let found = joined(doing, asked).await?;
-    let mut left = found.range.end.saturating_sub(found.range.start);
+    // A bucket answers with what there is of a range.
+    let mut left = asked_bytes.unwrap_or(found.meta.size);
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     // Where it is polled it may wait for the next try, which only the storage's own runtime can.
     storage.io.handle().spawn(async move {

@@ -10,11 +10,12 @@ use reinstate_archive::{ArchiveWriter, ManifestHeader};
 use reinstate_describe::{AccessLevel, Caller, Trashed};
 use reinstate_engine::{Clock, IdSource};
 use reinstate_jobs::{
-    CheckedUpload, Custody, ImportForm, Imported, JobSettings, Jobs, JobsError, Objects, StorageSettings,
-    SystemClock, TimeOrderedIds,
+    CheckedUpload, Custody, ImportForm, Imported, JobSettings, Jobs, JobsError, Objects, S3Keys,
+    StorageSettings, SystemClock, TimeOrderedIds,
 };
 use reinstate_store::control::{RunRecord, RunStatus};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, Tenant, TenantId};
+use reinstate_test_s3::{ACCESS_KEY_ID, BUCKET, S3Server, SECRET_ACCESS_KEY};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -32,6 +33,7 @@ pub(crate) struct House {
     pub(crate) dir: Arc<TempDir>,
     settings: JobSettings,
     store_settings: StoreSettings,
+    storage: StorageSettings,
     /// Below the store, which is dropped first.
     home: Home,
 }
@@ -69,7 +71,22 @@ impl House {
         change(&mut settings);
         let mut store_settings = StoreSettings::new(home.url(dir.path()));
         change_store(&mut store_settings);
-        Self::open(home, Arc::new(dir), store_settings, settings, Arc::new(SystemClock), |_| {})
+        let storage = StorageSettings::folder(objects_dir(dir.path()));
+        Self::open(home, Arc::new(dir), storage, store_settings, settings, Arc::new(SystemClock), |_| {})
+    }
+
+    /// A house whose archives lie in the bucket of a server.
+    pub(crate) fn in_bucket(
+        backend: Backend,
+        server: &S3Server,
+        change: impl FnOnce(&mut JobSettings),
+    ) -> Self {
+        let mut settings = settings();
+        change(&mut settings);
+        let (home, dir) = (Home::new(backend), tempfile::tempdir().unwrap());
+        let store_settings = StoreSettings::new(home.url(dir.path()));
+        let storage = bucket_of(server);
+        Self::open(home, Arc::new(dir), storage, store_settings, settings, Arc::new(SystemClock), |_| {})
     }
 
     /// Another server on this one's database and storage folder.
@@ -77,12 +94,14 @@ impl House {
         let mut settings = self.settings.clone();
         change(&mut settings);
         let (home, dir) = (self.home.clone(), Arc::clone(&self.dir));
-        Self::open(home, dir, self.store_settings.clone(), settings, clock, |_| {})
+        let storage = self.storage.clone();
+        Self::open(home, dir, storage, self.store_settings.clone(), settings, clock, |_| {})
     }
 
     fn open(
         home: Home,
         dir: Arc<TempDir>,
+        storage: StorageSettings,
         store_settings: StoreSettings,
         settings: JobSettings,
         clock: Arc<dyn Clock>,
@@ -92,9 +111,8 @@ impl House {
         let store = Store::open(&store_settings).unwrap();
         between(&store);
         let ids = Arc::new(TestIds::default());
-        let objects = objects_dir(dir.path());
-        let jobs = start(custody, &store, &objects, &settings, clock, &ids).unwrap();
-        Self { jobs, store, ids, dir, settings, store_settings, home }
+        let jobs = start(custody, &store, &storage, dir.path(), &settings, clock, &ids).unwrap();
+        Self { jobs, store, ids, dir, settings, store_settings, storage, home }
     }
 
     /// Ends this process's part and starts a new one on the same data; `between` sees the data unattended.
@@ -109,10 +127,10 @@ impl House {
         between: impl FnOnce(&Store),
     ) -> Self {
         block_on(self.jobs.shutdown(Duration::ZERO));
-        let Self { jobs, store, ids: _, dir, mut settings, store_settings, home } = self;
+        let Self { jobs, store, ids: _, dir, mut settings, store_settings, storage, home } = self;
         drop((jobs, store));
         change(&mut settings);
-        Self::open(home, dir, store_settings, settings, Arc::new(SystemClock), |store| {
+        Self::open(home, dir, storage, store_settings, settings, Arc::new(SystemClock), |store| {
             between(store);
             // Long enough for every lease to end, which a server among many waits for.
             if !store.control.is_exclusive() {
@@ -127,7 +145,7 @@ impl House {
         let custody = Custody::take(&settings.url)?;
         let store = Store::open(&settings).unwrap();
         let clock = Arc::new(SystemClock);
-        start(custody, &store, &objects_dir(self.dir.path()), &self.settings, clock, &self.ids)
+        start(custody, &store, &self.storage, dir, &self.settings, clock, &self.ids)
     }
 
     /// The store once more, as another process has it.
@@ -271,15 +289,29 @@ fn objects_dir(dir: &Path) -> PathBuf {
     dir.join("objects")
 }
 
+/// The bucket of a server, with the keys that it knows.
+pub(crate) fn bucket_of(server: &S3Server) -> StorageSettings {
+    let mut storage = StorageSettings::new(format!("s3://{BUCKET}").parse().unwrap());
+    storage.allow_http = true;
+    storage.s3.endpoint = Some(server.endpoint().to_owned());
+    storage.s3.path_style = true;
+    storage.s3.keys = Some(S3Keys {
+        access_key_id: ACCESS_KEY_ID.to_owned(),
+        secret_access_key: SECRET_ACCESS_KEY.to_owned(),
+    });
+    storage
+}
+
 fn start(
     custody: Custody,
     store: &Store,
-    objects: &Path,
+    storage: &StorageSettings,
+    scratch_dir: &Path,
     settings: &JobSettings,
     clock: Arc<dyn Clock>,
     ids: &Arc<TestIds>,
 ) -> Result<Jobs, JobsError> {
-    let objects = Objects::open(&StorageSettings::folder(objects), objects).unwrap();
+    let objects = Objects::open(storage, scratch_dir).unwrap();
     let ids: Arc<dyn IdSource> = Arc::<TestIds>::clone(ids);
     Jobs::start(custody, store.clone(), objects, settings.clone(), clock, ids)
 }

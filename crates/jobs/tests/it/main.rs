@@ -14,6 +14,7 @@ mod sqlite {
 
     const BACKEND: Backend = Backend::Sqlite;
 
+    mod buckets;
     mod cases;
     mod exclusive;
 }
@@ -24,6 +25,7 @@ mod postgres {
 
     const BACKEND: Backend = Backend::Postgres;
 
+    mod buckets;
     mod cases;
     mod faults;
     mod shared;

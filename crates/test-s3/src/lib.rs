@@ -1,0 +1,7 @@
+//! A server that speaks S3, for tests: real requests, signatures, parts and ranges against a folder, and faults on demand.
+
+mod fault;
+mod server;
+
+pub use fault::Fault;
+pub use server::{ACCESS_KEY_ID, BUCKET, S3Server, SECRET_ACCESS_KEY};
