@@ -20,7 +20,9 @@ fn sources() -> Vec<PathBuf> {
 /// Every text of the project that a person wrote.
 fn texts() -> Vec<PathBuf> {
     let mut texts = sources();
-    texts.extend(workspace::files(&["bin", "crates", "docs", "fuzz"], ".md"));
+    texts.extend(workspace::files(&["bin", "crates", "docs", "examples", "fuzz"], ".md"));
+    texts.extend(workspace::files(&["docs"], ".json"));
+    texts.extend(workspace::files(&["examples"], ".sh"));
     texts.extend(workspace::files(&["bin", "crates", "fuzz"], ".toml"));
     texts.extend(workspace::files(&["bin", "crates"], ".sql"));
     let root = ["README.md", "CHANGELOG.md", "justfile", "deny.toml", "Cargo.toml", "clippy.toml", ".ci/run"];

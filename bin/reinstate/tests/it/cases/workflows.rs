@@ -1,6 +1,6 @@
 //! The scripts of the workflows, run against a server as their readers run them.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use reinstate_api::client::{Client, ImportOptions};
 use reinstate_api::restore::RunStatus;
@@ -34,18 +34,23 @@ fn fill(place: &Place, client: &Client, archive: &[u8]) {
     assert_eq!(run.status, RunStatus::Completed, "{:?}", run.error);
 }
 
-/// Runs a script with tokens of the tenants `acme` and `sandbox`.
-fn script(server: &Server, name: &str, arguments: &[&str]) -> Output {
-    let mut command = std::process::Command::new("bash");
+/// The command that runs a script with tokens of the tenants `acme` and `sandbox`.
+fn command(server: &Server, name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("bash");
     command.arg(workspace::root().join("examples/workflows").join(name)).args(arguments);
     command.env("REINSTATE_URL", server.url()).env("REINSTATE_POLL_S", "0.05");
     command.env("REINSTATE_TOKEN", token("acme", "full"));
     command.env("REINSTATE_SANDBOX_TOKEN", token("sandbox", "full"));
-    finish(command)
+    command
 }
 
-fn succeeds(server: &Server, name: &str, arguments: &[&str]) -> String {
-    let output = script(server, name, arguments);
+fn script(server: &Server, name: &str, arguments: &[&str]) -> Output {
+    finish(command(server, name, arguments))
+}
+
+/// What a script prints that must succeed.
+fn succeeds(command: Command) -> String {
+    let output = finish(command);
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
     stdout(&output)
 }
@@ -75,7 +80,7 @@ fn a_package_adds_its_models_and_leaves_the_records_that_are_there() {
         &[("users", users(&["u1", "u2"], "theirs")), ("channels", users(&["c1", "c2"], "general"))],
     );
     let package = write_bytes(place.folder(), &package);
-    let printed = succeeds(&server, "package-install.sh", &[package.to_str().unwrap()]);
+    let printed = succeeds(command(&server, "package-install.sh", &[package.to_str().unwrap()]));
     tells(
         &printed,
         &[
@@ -125,7 +130,7 @@ fn a_tenant_survives_its_rebuild() {
          \"$REINSTATE_URL/api/describe/$model\"; done",
         archives::MODEL
     );
-    let printed = succeeds(&server, "dev-restore.sh", &[file, "bash", "-c", &rebuild]);
+    let printed = succeeds(command(&server, "dev-restore.sh", &[file, "bash", "-c", &rebuild]));
     tells(
         &printed,
         &[
@@ -143,18 +148,22 @@ fn a_tenant_survives_its_rebuild() {
 
 #[test]
 fn what_is_new_in_a_sandbox_comes_home_and_the_rest_stays() {
-    let place = Place::new(BACKEND);
-    let server = place.start(&[]);
-    let (parent, sandbox) = (server.client("acme"), server.client("sandbox"));
-    fill(&place, &parent, &archives::of(USERS, &[("users", users(&["u1", "u2"], "mine"))]));
+    let (home, away) = (Place::new(BACKEND), Place::new(BACKEND));
+    let (server, other) = (home.start(&[]), away.start(&[]));
+    let (parent, sandbox) = (server.client("acme"), other.client("sandbox"));
+    fill(&home, &parent, &archives::of(USERS, &[("users", users(&["u1", "u2"], "mine"))]));
     let made = archives::of(
         PACKAGE,
         &[("users", users(&["u2", "u3"], "theirs")), ("channels", users(&["c1"], "general"))],
     );
-    fill(&place, &sandbox, &made);
-    let printed = succeeds(&server, "sandbox-merge.sh", &[]);
+    fill(&away, &sandbox, &made);
+    let merge = || {
+        let mut command = command(&server, "sandbox-merge.sh", &[]);
+        command.env("REINSTATE_SANDBOX_URL", other.url());
+        succeeds(command)
+    };
     tells(
-        &printed,
+        &merge(),
         &[
             "saved 3 records of 2 models",
             "created 1 models and 2 fields",
@@ -164,7 +173,5 @@ fn what_is_new_in_a_sandbox_comes_home_and_the_rest_stays() {
     );
     assert_eq!(names(&parent, "users"), ["u1=mine", "u2=mine", "u3=theirs"]);
     assert_eq!(names(&parent, "channels"), ["c1=general"]);
-
-    let again = succeeds(&server, "sandbox-merge.sh", &[]);
-    tells(&again, &["imported 0 records, left 3", "0 records more than before"]);
+    tells(&merge(), &["imported 0 records, left 3", "0 records more than before"]);
 }
