@@ -56,7 +56,7 @@ fn zip(files: &BTreeMap<String, String>) -> Vec<u8> {
 }
 
 /// The lines of a data entry, and the text of `describe.yaml`.
-fn entries(bytes: &[u8]) -> BTreeMap<String, String> {
+pub(crate) fn entries(bytes: &[u8]) -> BTreeMap<String, String> {
     let mut archive = Archive::open(Cursor::new(bytes), Limits::default()).unwrap();
     let describe = String::from_utf8(archive.describe_text().unwrap().unwrap()).unwrap();
     let names: Vec<String> = archive.data_entries().map(|entry| entry.name.clone()).collect();
@@ -72,7 +72,7 @@ fn entries(bytes: &[u8]) -> BTreeMap<String, String> {
     entries
 }
 
-fn restored(bytes: &[u8]) -> MemoryTenant {
+pub(crate) fn restored(bytes: &[u8]) -> MemoryTenant {
     let tenant = MemoryTenant::default();
     case(Strategy::Replace)
         .run(bytes, &tenant)
