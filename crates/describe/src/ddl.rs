@@ -128,6 +128,24 @@ pub fn create_table(dialect: Dialect, model: &Model) -> String {
 /// [`create_table`] at a stage.
 #[must_use]
 pub fn create_table_at(dialect: Dialect, model: &Model, stage: Stage) -> String {
+    table_definition(dialect, model, stage, true)
+}
+
+/// The table of a model at a stage without its key, which [`add_key_at`] adds when the table is filled. For
+/// PostgreSQL.
+#[must_use]
+pub fn create_table_without_key_at(model: &Model, stage: Stage) -> String {
+    table_definition(Dialect::Postgres, model, stage, false)
+}
+
+/// Adds the key to a table that was made without. For PostgreSQL.
+#[must_use]
+pub fn add_key_at(model: &Name, stage: Stage) -> String {
+    let (table, key) = (table_name_at(Dialect::Postgres, model, stage), key_name_at(model, stage));
+    format!("ALTER TABLE {table} ADD CONSTRAINT {key} PRIMARY KEY (\"id\")")
+}
+
+fn table_definition(dialect: Dialect, model: &Model, stage: Stage, has_key: bool) -> String {
     let table = table_name_at(dialect, &model.name, stage);
     let sequence = match dialect {
         Dialect::Sqlite => Some(format!("{SEQUENCE_COLUMN} INTEGER PRIMARY KEY")),
@@ -137,6 +155,7 @@ pub fn create_table_at(dialect: Dialect, model: &Model, stage: Stage) -> String 
         let key = match (at == position::ID, dialect) {
             (false, _) => String::new(),
             (true, Dialect::Sqlite) => " NOT NULL UNIQUE".to_owned(),
+            (true, Dialect::Postgres) if !has_key => " NOT NULL".to_owned(),
             (true, Dialect::Postgres) => {
                 format!(" NOT NULL CONSTRAINT {} PRIMARY KEY", key_name_at(&model.name, stage))
             }
@@ -343,6 +362,8 @@ mod tests {
         statements.extend(create_indexes(Dialect::Postgres, &model));
         statements.push(create_table_at(Dialect::Postgres, &model, Stage::Fresh));
         statements.extend(create_indexes_at(Dialect::Postgres, &model, Stage::Fresh));
+        statements.push(create_table_without_key_at(&model, Stage::Fresh));
+        statements.push(add_key_at(&model.name, Stage::Fresh));
         statements.extend(publish_fresh(&model));
         statements.push(add_column(Dialect::Postgres, &model.name, &sku));
         statements.extend(drop_indexes(Dialect::Postgres, &model.name, &sku.name));

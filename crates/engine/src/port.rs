@@ -163,6 +163,15 @@ pub trait Target {
     /// Where the database fails; rows that merely conflict or are refused are part of the outcome.
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError>;
 
+    /// Says that no more rows of the model are to be expected, which is the time for what is better done to many
+    /// rows at once. More may come all the same. A target that has nothing to do then does nothing.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    fn records_end(&mut self, _model: &Name) -> Result<(), TargetError> {
+        Ok(())
+    }
+
     /// Writes the mark and makes everything visible at once.
     ///
     /// # Errors

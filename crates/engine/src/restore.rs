@@ -152,6 +152,7 @@ fn import_files<R: Read + Seek + Send>(
             let Some(layout) = layouts.get(&file.model) else { continue };
             clear(file, layout, target, reporter)?;
             records::import(archive, file, Arc::clone(layout), target, shared, reporter)?;
+            target.records_end(&file.model)?;
         } else {
             leave_out(archive, file, shared, reporter)?;
         }

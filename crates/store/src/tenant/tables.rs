@@ -4,7 +4,7 @@
 
 use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use reinstate_describe::ddl::{self, Dialect, SEQUENCE_COLUMN, column_name, table_name};
+use reinstate_describe::ddl::{self, Dialect, SEQUENCE_COLUMN, Stage, column_name, table_name};
 use reinstate_describe::definition::DefinitionFault;
 use reinstate_describe::system::SYSTEM_COLUMNS;
 use reinstate_describe::{CellValue, Field, Model, Name};
@@ -24,10 +24,20 @@ pub(super) type GoOn<'a> = &'a dyn Fn() -> bool;
 /// Creates a model: definition, table, indexes.
 pub(super) fn model_create(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
     let dialect = connection.dialect();
-    check_columns(dialect, &model.name, model.fields.len(), 0)?;
-    catalog::model_insert(connection, model)?;
+    model_define(connection, model)?;
     define(connection, &ddl::create_table(dialect, model))?;
     define_all(connection, &ddl::create_indexes(dialect, model))
+}
+
+/// Creates a model whose table gets its key and indexes later. For PostgreSQL.
+pub(super) fn model_create_without_keys(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
+    model_define(connection, model)?;
+    define(connection, &ddl::create_table_without_key_at(model, Stage::Live))
+}
+
+fn model_define(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
+    check_columns(connection.dialect(), &model.name, model.fields.len(), 0)?;
+    catalog::model_insert(connection, model)
 }
 
 /// Removes a model: definition, table, records.

@@ -30,6 +30,15 @@ pub(super) struct FreshTables {
     own: BTreeSet<Name>,
 }
 
+/// What became of a model that was emptied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cleared {
+    /// How many records the run saw before.
+    pub(super) records: u64,
+    /// The table was made for it, and has no keys yet.
+    pub(super) is_without_keys: bool,
+}
+
 impl FreshTables {
     /// Whether the model has a fresh table.
     pub(super) fn has(&self, model: &Name) -> bool {
@@ -80,13 +89,13 @@ impl FreshTables {
     }
 
     /// Leaves the run with an empty table of the model, a fresh one where others see the old one, and says how many
-    /// records it saw before.
+    /// records it saw before. One that is made now is without keys.
     pub(super) fn clear(
         &mut self,
         connection: &mut Database,
         model: &Model,
         patience: &Patience,
-    ) -> Result<u64, TargetError> {
+    ) -> Result<Cleared, TargetError> {
         let failed = |error| failed("emptying a model", error);
         let name = &model.name;
         // What goes is what the run sees: the records of the fresh table, once there is one.
@@ -95,14 +104,13 @@ impl FreshTables {
         let is_seen_by_others = stage == Stage::Live && !self.own.contains(name);
         if is_seen_by_others {
             self.make(connection, model, patience)?;
-            self.index(connection, model)?;
         }
         let count =
             Statement::once(format!("SELECT count(*) FROM {table}")).number(connection).map_err(failed)?;
         if !is_seen_by_others {
             Statement::once(format!("TRUNCATE {table}")).run(connection).map_err(failed)?;
         }
-        Ok(u64::try_from(count).unwrap_or_default())
+        Ok(Cleared { records: u64::try_from(count).unwrap_or_default(), is_without_keys: is_seen_by_others })
     }
 
     /// Whether something is left for the end.
@@ -141,10 +149,11 @@ impl FreshTables {
         let added = self.waiting.get(&model.name).cloned().unwrap_or_default();
         self.make(connection, model, patience)?;
         fill(connection, model, &added)?;
-        self.index(connection, model)
+        run(connection, ddl::add_key_at(&model.name, Stage::Fresh))?;
+        model.fields.values().try_for_each(|field| index(connection, &model.name, field, Stage::Fresh))
     }
 
-    /// Makes an empty fresh table of the model. Writers of the model wait from here on, its readers do not.
+    /// Makes an empty fresh table of the model, without keys. Writers of the model wait from here on, its readers do not.
     fn make(
         &mut self,
         connection: &mut Database,
@@ -153,14 +162,10 @@ impl FreshTables {
     ) -> Result<(), TargetError> {
         let table = table_name(DIALECT, &model.name);
         patience.lock(connection, &format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))?;
-        run(connection, ddl::create_table_at(DIALECT, model, Stage::Fresh))?;
+        run(connection, ddl::create_table_without_key_at(model, Stage::Fresh))?;
         self.waiting.remove(&model.name);
         self.made.insert(model.name.clone(), model.clone());
         Ok(())
-    }
-
-    fn index(&self, connection: &mut Database, model: &Model) -> Result<(), TargetError> {
-        model.fields.values().try_for_each(|field| index(connection, &model.name, field, Stage::Fresh))
     }
 }
 

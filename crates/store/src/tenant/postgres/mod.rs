@@ -3,7 +3,9 @@
 mod canceller;
 mod fresh;
 mod holder;
+mod keys;
 mod locks;
+mod seen;
 mod source;
 mod target;
 mod writer;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use diesel::ConnectionError;
 use diesel::connection::SimpleConnection as _;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use reinstate_describe::ddl::{Dialect, table_name_at};
+use reinstate_describe::ddl::{Dialect, Stage, table_name_at};
 use reinstate_describe::{Batch, Catalog, Field, Model, Name};
 use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
 
@@ -18,6 +18,7 @@ use super::super::{RunToken, catalog, marks, tables};
 use super::canceller::Canceller;
 use super::fresh::FreshTables;
 use super::holder::{self, Right};
+use super::keys::LateKeys;
 use super::locks::Patience;
 use super::writer::Writer;
 use crate::database::Database;
@@ -43,6 +44,7 @@ pub(in crate::tenant) struct PostgresTarget {
     connection: Database,
     writer: Writer,
     fresh: FreshTables,
+    late: LateKeys,
     /// The models as the transaction sees them, once they were asked for.
     models: Option<Catalog>,
     patience: Patience,
@@ -73,8 +75,8 @@ impl PostgresTarget {
         let pid = pid.map_err(|error| failed("opening the tenant's data", error))?;
         let canceller = Canceller::watch(address.clone(), pid, cancellation.clone())
             .map_err(|error| TargetError::Unavailable { message: format!("no thread: {error}") })?;
-        let (writer, fresh) = (Writer::of_run(), FreshTables::default());
-        Ok(Self { connection, writer, fresh, models: None, patience, canceller, is_open: true })
+        let (writer, fresh, late) = (Writer::of_run(), FreshTables::default(), LateKeys::default());
+        Ok(Self { connection, writer, fresh, late, models: None, patience, canceller, is_open: true })
     }
 
     /// A statement that was told to end did so because the run was asked to stop.
@@ -123,6 +125,12 @@ impl PostgresTarget {
         Ok(())
     }
 
+    /// Builds the keys of a model whose table is without.
+    fn finish_keys(&mut self, model: &Name) -> Result<(), TargetError> {
+        let built = self.late.build(&mut self.connection, model);
+        self.told(built)
+    }
+
     /// Tells the writer where a model is written, and which of its fields are unique.
     fn follow(&mut self, model: &Model) {
         if self.fresh.has(&model.name) {
@@ -141,6 +149,7 @@ impl PostgresTarget {
 
     /// Everything before the commit itself.
     fn prepare(&mut self, mark: &RunMark) -> Result<(), TargetError> {
+        self.late.build_all(&mut self.connection)?;
         if self.fresh.is_needed() {
             self.fresh.publish(&mut self.connection, &self.patience)?;
         }
@@ -162,16 +171,18 @@ impl Target for PostgresTarget {
     }
 
     fn model_create(&mut self, model: &Model) -> Result<(), TargetError> {
-        let created = tables::model_create(&mut self.connection, model).map_err(from_store);
+        let created = tables::model_create_without_keys(&mut self.connection, model).map_err(from_store);
         self.told(created)?;
         self.models = None;
         self.fresh.created(&model.name);
+        self.late.put_off(model, Stage::Live);
         self.writer.model_emptied(&model.name);
         Ok(())
     }
 
     fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError> {
         let name = self.model(model)?.name;
+        self.finish_keys(&name)?;
         let defined = tables::fields_define(&mut self.connection, &name, fields).map_err(from_store);
         self.told(defined)?;
         self.models = None;
@@ -197,24 +208,46 @@ impl Target for PostgresTarget {
     fn records_clear(&mut self, model: &Name) -> Result<u64, TargetError> {
         let model = self.model(model)?;
         let cleared = self.fresh.clear(&mut self.connection, &model, &self.patience);
-        let count = self.told(cleared)?;
+        let cleared = self.told(cleared)?;
         self.follow(&model);
         self.writer.model_emptied(&model.name);
-        Ok(count)
+        if cleared.is_without_keys || self.late.are_due(&model.name) {
+            self.late.put_off(&model, self.writer.stage_of(&model.name));
+        }
+        Ok(cleared.records)
     }
 
     fn records_find(&mut self, batch: &Batch, columns: &[usize]) -> Result<Existing, TargetError> {
         let model = &batch.layout().model().name;
         self.settle(model)?;
+        if self.late.are_due(model) {
+            if self.late.knows_no_id_of(batch) {
+                return Ok(Existing::new());
+            }
+            self.finish_keys(model)?;
+        }
         let stage = self.writer.stage_of(model);
         let found = records_find_at(&mut self.connection, batch, columns, stage);
         self.told(found.map_err(|error| failed("reading records", error)))
     }
 
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {
-        self.settle(&batch.layout().model().name)?;
-        let written = self.writer.write(&mut self.connection, batch, conflict);
+        let model = &batch.layout().model().name;
+        self.settle(model)?;
+        let is_admitted = self.late.are_due(model) && {
+            let admitted = self.late.admit(&mut self.connection, batch);
+            self.told(admitted)?
+        };
+        let written = if is_admitted {
+            self.writer.append(&mut self.connection, batch)
+        } else {
+            self.writer.write(&mut self.connection, batch, conflict)
+        };
         self.told(written.map_err(|error| not_written(batch, error)))
+    }
+
+    fn records_end(&mut self, model: &Name) -> Result<(), TargetError> {
+        self.finish_keys(model)
     }
 
     fn commit(mut self: Box<Self>, mark: &RunMark) -> Result<(), TargetError> {

@@ -1,7 +1,8 @@
 //! Writing a batch set-wise, inside the caller's transaction.
 //!
 //! Three ways, the quickest that a batch allows:
-//! - straight into a table that was empty when the run began: rows are copied;
+//! - straight into a table that was empty when the run began: rows are copied, without a savepoint where nothing can
+//!   stand against them;
 //! - through a stage: rows are copied into a temporary table and inserted from there in one statement, which decides
 //!   conflicts and says what became of each row;
 //! - as values in the statement: for the few records of a request, for which a temporary table would be dear, and
@@ -143,6 +144,18 @@ impl Writer {
         Ok(outcome)
     }
 
+    /// Copies a batch into a table without keys, in which nothing of it is there.
+    pub(super) fn append(&self, connection: &mut Database, batch: &Batch) -> QueryResult<WriteOutcome> {
+        let described = batch.layout().model();
+        let model = self.models.get(&described.name).map_or(described, |model| model.as_ref());
+        let table = &ddl::table_name_at(Dialect::Postgres, &model.name, self.stage_of(&model.name));
+        for group in batch.groups() {
+            let rows = Rows { batch, group, rows: &group.rows, table, conflict: Conflict::Fail, model };
+            copy(connection, table, &rows)?;
+        }
+        Ok(WriteOutcome { inserted: batch.rows_to_write() as u64, ..WriteOutcome::default() })
+    }
+
     fn write_group(
         &mut self,
         connection: &mut Database,
@@ -151,10 +164,12 @@ impl Writer {
     ) -> QueryResult<Written> {
         let model = &rows.model.name;
         if rows.rows.len() >= COPY_ROWS_MIN && self.stages {
-            if self.emptied.contains(model)
-                && let Some(written) = tried(connection, |connection| copy_straight(connection, rows))?
-            {
-                return Ok(written);
+            if self.emptied.contains(model) {
+                if let Some(written) = tried(connection, |connection| copy_straight(connection, rows))? {
+                    return Ok(written);
+                }
+                // Where one value came twice others will; to try in vain costs more than the stage.
+                self.emptied.remove(model);
             }
             self.make_stage(connection, model, rows.table)?;
             fill_stage(connection, rows)?;

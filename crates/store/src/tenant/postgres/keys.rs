@@ -1,0 +1,113 @@
+//! Keys and indexes that are built when their table is filled.
+//!
+//! A table that only the run can see is filled without them, for as long as nothing in it comes twice (see [`Seen`]);
+//! to build them then is quicker than to keep them up row by row. Where something may come twice, or may be too long
+//! for an index, they are built at once, and from there on the database decides as it does for any other table.
+
+use std::collections::BTreeMap;
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use reinstate_describe::ddl::{self, Dialect, Stage};
+use reinstate_describe::{Batch, Model, Name};
+use reinstate_engine::TargetError;
+
+use super::super::target_error::failed;
+use super::seen::Seen;
+use crate::database::Database;
+use crate::statement::Statement;
+
+/// The tables of a run that have no keys yet.
+#[derive(Debug, Default)]
+pub(super) struct LateKeys {
+    waiting: BTreeMap<Name, Waiting>,
+    /// What the table holds that was written last. There is one at a time, so that memory does not follow the number
+    /// of models.
+    seen: Option<(Name, Seen)>,
+}
+
+/// A table without keys.
+#[derive(Debug)]
+struct Waiting {
+    model: Model,
+    stage: Stage,
+}
+
+impl LateKeys {
+    /// The model's table at a stage was made without keys, or emptied since, and holds nothing.
+    pub(super) fn put_off(&mut self, model: &Model, stage: Stage) {
+        self.forget(&model.name);
+        self.waiting.insert(model.name.clone(), Waiting { model: model.clone(), stage });
+    }
+
+    /// Whether the model's table has no keys yet.
+    pub(super) fn are_due(&self, model: &Name) -> bool {
+        self.waiting.contains_key(model)
+    }
+
+    /// Whether surely none of the batch's ids is in the table of its model, which has no keys yet.
+    pub(super) fn knows_no_id_of(&self, batch: &Batch) -> bool {
+        let model = &batch.layout().model().name;
+        match &self.seen {
+            Some((seen_of, seen)) if seen_of == model => seen.knows_no_id_of(batch),
+            // What was written to another model was finished with its keys.
+            _ => self.are_due(model),
+        }
+    }
+
+    /// Whether a batch may be copied into the table of its model, which has no keys yet. Where not they are built.
+    pub(super) fn admit(&mut self, connection: &mut Database, batch: &Batch) -> Result<bool, TargetError> {
+        let name = &batch.layout().model().name;
+        if self.seen.as_ref().is_none_or(|(of, _)| of != name) {
+            if let Some((before, _)) = self.seen.take() {
+                self.build(connection, &before)?;
+            }
+            let model = self.waiting.get(name).map(|waiting| &waiting.model);
+            self.seen = model.and_then(Seen::nothing_of).map(|seen| (name.clone(), seen));
+        }
+        let is_admitted = self.seen.as_mut().is_some_and(|(_, seen)| seen.admits(batch));
+        if !is_admitted {
+            self.build(connection, name)?;
+        }
+        Ok(is_admitted)
+    }
+
+    /// Builds the keys of a model's table, where it has none.
+    pub(super) fn build(&mut self, connection: &mut Database, model: &Name) -> Result<(), TargetError> {
+        self.forget(model);
+        self.waiting.remove(model).map_or(Ok(()), |waiting| build(connection, &waiting.model, waiting.stage))
+    }
+
+    /// Builds all that are left.
+    pub(super) fn build_all(&mut self, connection: &mut Database) -> Result<(), TargetError> {
+        self.seen = None;
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.values().try_for_each(|waiting| build(connection, &waiting.model, waiting.stage))
+    }
+
+    fn forget(&mut self, model: &Name) {
+        self.seen.take_if(|(of, _)| of == model);
+    }
+}
+
+/// Adds the key and all indexes to a table without.
+pub(super) fn build(connection: &mut Database, model: &Model, stage: Stage) -> Result<(), TargetError> {
+    let key = ddl::add_key_at(&model.name, stage);
+    let indexes = ddl::create_indexes_at(Dialect::Postgres, model, stage);
+    std::iter::once(key).chain(indexes).try_for_each(|sql| {
+        Statement::once(sql).run(connection).map(drop).map_err(|error| not_built(&model.name, error))
+    })
+}
+
+/// Values that come twice were kept out before; should one be there, nothing is applied.
+fn not_built(model: &Name, error: DieselError) -> TargetError {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => TargetError::Refused {
+            message: format!(
+                "records of model '{model}' share an id or a unique value: {} ({})",
+                info.message(),
+                info.details().unwrap_or_default()
+            ),
+        },
+        error => failed("building the keys of a model", error),
+    }
+}
