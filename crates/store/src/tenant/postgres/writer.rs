@@ -4,7 +4,7 @@
 //! - straight into a table that was empty when the run began: rows are copied, without a savepoint where nothing can
 //!   stand against them;
 //! - through a stage: rows are copied into a temporary table and inserted from there in one statement, which decides
-//!   conflicts and says what became of each row;
+//!   conflicts and says what became of them. Where records that are there stay as they are, only their ids are sent;
 //! - as values in the statement: for the few records of a request, for which a temporary table would be dear, and
 //!   for rows among which a unique field refuses one.
 
@@ -171,8 +171,25 @@ impl Writer {
                 // Where one value came twice others will; to try in vain costs more than the stage.
                 self.emptied.remove(model);
             }
-            self.make_stage(connection, model, rows.table)?;
-            fill_stage(connection, rows)?;
+            if rows.conflict != Conflict::Update {
+                // Records that stay as they are need not travel: their ids are enough.
+                let new = rows_not_there(connection, rows)?;
+                return self.write_by_stage(connection, &Rows { rows: &new, ..*rows }, refused);
+            }
+            return self.write_by_stage(connection, rows, refused);
+        }
+        write_values(connection, rows, rows.rows, refused)
+    }
+
+    fn write_by_stage(
+        &mut self,
+        connection: &mut Database,
+        rows: &Rows<'_>,
+        refused: &mut Vec<RefusedRow>,
+    ) -> QueryResult<Written> {
+        if rows.rows.len() >= COPY_ROWS_MIN {
+            self.make_stage(connection, &rows.model.name, rows.table)?;
+            copy(connection, STAGE, rows)?;
             let write = |connection: &mut Database| insert_from_stage(connection, rows);
             // Only a unique field can refuse; where there is none, the savepoint is saved.
             let written =
@@ -235,8 +252,24 @@ fn copy_straight(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<Writ
     Ok(Written { inserted: rows.rows.len() as u64, ids })
 }
 
-fn fill_stage(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<()> {
-    copy(connection, STAGE, rows)
+/// The rows whose records are not there now. Somebody else may still make one of them.
+fn rows_not_there(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<Vec<u32>> {
+    let mut ask = |what: &str| {
+        let mut statement = Statement::once(format!("SELECT {what} FROM {}", rows.table));
+        push_ids(Dialect::Postgres, rows.rows.iter().map(|row| rows.batch.id(*row)), &mut statement);
+        statement.rows(connection)
+    };
+    // Mostly all are there, or none: then a number says it.
+    let count = ask("pg_catalog.count(*)")?.first().and_then(|row| row.int(0)).unwrap_or_default();
+    if count == 0 {
+        return Ok(rows.rows.to_vec());
+    }
+    if usize::try_from(count).is_ok_and(|count| count == rows.rows.len()) {
+        return Ok(Vec::new());
+    }
+    let found = ask("\"id\"")?;
+    let found: HashSet<&str> = found.iter().filter_map(|row| row.text(0)).collect();
+    Ok(rows.rows.iter().copied().filter(|row| !found.contains(rows.batch.id(*row))).collect())
 }
 
 /// Copies rows into a table.
@@ -281,7 +314,7 @@ fn columns(rows: &Rows<'_>) -> Vec<String> {
 
 fn insert_from_stage(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<Written> {
     let columns = columns(rows).join(", ");
-    let insert = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {STAGE}", rows.table);
+    let insert = format!("{}({columns}) SELECT {columns} FROM {STAGE}", insert_head(rows));
     let mut statement = Statement::once(insert);
     finish_insert(connection, rows, &mut statement)
 }
@@ -339,7 +372,7 @@ fn refusing_field(model: &Model, info: &dyn DatabaseErrorInformation) -> Option<
 
 fn insert_values(connection: &mut Database, rows: &Rows<'_>, chunk: &[u32]) -> QueryResult<Written> {
     let layout = rows.batch.layout();
-    let head = format!("INSERT INTO {} ({}) VALUES ", rows.table, columns(rows).join(", "));
+    let head = format!("{}({}) VALUES ", insert_head(rows), columns(rows).join(", "));
     let mut statement = Statement::once(head);
     for (index, row) in chunk.iter().enumerate() {
         statement.sql(if index == 0 { "(" } else { ", (" });
@@ -362,6 +395,12 @@ fn owned(value: Value<'_>) -> CellValue {
     }
 }
 
+/// What an insert begins with, as [`finish_insert`] ends it.
+fn insert_head(rows: &Rows<'_>) -> String {
+    let counted = if rows.conflict == Conflict::Update { "WITH \"$written\" AS (" } else { "" };
+    format!("{counted}INSERT INTO {} ", rows.table)
+}
+
 /// Adds what happens on conflicts, runs the statement and reads what became of the rows.
 fn finish_insert(
     connection: &mut Database,
@@ -372,12 +411,10 @@ fn finish_insert(
     match rows.conflict {
         Conflict::Update => {
             statement.sql(" ON CONFLICT (\"id\") DO UPDATE SET ").sql(&updates(rows));
-            // A row that was updated was locked before, which its `xmax` shows.
-            statement.sql(" RETURNING (xmax = 0)");
-            statement.each(connection, |row| {
-                written.inserted += u64::from(row.int(0) == Some(1));
-                true
-            })?;
+            // A row that was updated was locked before, which its `xmax` shows. One number travels, not one a row.
+            statement.sql(" RETURNING (xmax = 0) AS \"$is_new\")");
+            statement.sql(" SELECT pg_catalog.count(*) FILTER (WHERE \"$is_new\") FROM \"$written\"");
+            written.inserted = u64::try_from(statement.number(connection)?).unwrap_or_default();
         }
         Conflict::Ignore { report_max: 0 } => {
             statement.sql(" ON CONFLICT (\"id\") DO NOTHING");
