@@ -105,22 +105,44 @@ impl Random {
     }
 }
 
+/// Records that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Set {
+    /// Ids ascending.
+    First,
+    /// The ids of [`Set::First`] with other values.
+    Changed,
+    /// Ids in no order.
+    RandomIds,
+}
+
 /// The values of record `number` in the order of [`COLUMNS`]; the same for the same seed.
-pub(crate) fn record(number: u64, seed: u64) -> [Value; 19] {
+pub(crate) fn record(number: u64, set: Set, seed: u64) -> [Value; 19] {
     let mut random = Random(seed.rotate_left(32) ^ number);
+    let (a, b) = (random.next(), random.next());
+    let id = match set {
+        Set::First | Set::Changed => format!(
+            "0194{number:08x}-7{:03x}-{:04x}-{:012x}",
+            b % 4_096,
+            0x8000 | (a % 0x4000),
+            a % (1 << 48)
+        ),
+        Set::RandomIds => uuid(random.next(), random.next()),
+    };
+    if set == Set::Changed {
+        random = Random((seed ^ 1).rotate_left(32) ^ number);
+    }
+    values(number, id, &mut random)
+}
+
+fn values(number: u64, id: String, random: &mut Random) -> [Value; 19] {
     let micros = FIRST_MICROS + STEP_MICROS * i64::try_from(number).unwrap_or_default();
     let (a, b) = (random.next(), random.next());
     let name = random.words(1);
     let text = |text: String| Value::Text(text);
     let choice = |text: &str| Value::Text(text.to_owned());
     [
-        text(format!(
-            "0194{:08x}-7{:03x}-{:04x}-{:012x}",
-            number,
-            b % 4_096,
-            0x8000 | (a % 0x4000),
-            a % (1 << 48)
-        )),
+        text(id),
         Value::Int(micros),
         Value::Int(micros),
         text(name.clone()),
@@ -137,20 +159,25 @@ pub(crate) fn record(number: u64, seed: u64) -> [Value; 19] {
         Value::Int((b & 1) as i64),
         Value::Int(micros - STEP_MICROS),
         Value::Int(20_000 + random.below(365) as i64),
-        text(format!(
-            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-            a >> 32,
-            b >> 48,
-            a % 4_096,
-            b % 4_096,
-            b % (1 << 48)
-        )),
+        text(uuid(a, b)),
         text(format!(r#"{{"tag":"{}","rank":{}}}"#, random.of(&WORDS), random.below(100))),
     ]
 }
 
+/// A UUID of version 4 from random bits.
+fn uuid(a: u64, b: u64) -> String {
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        a >> 32,
+        b >> 48,
+        a % 4_096,
+        (a >> 12) % 4_096,
+        b % (1 << 48)
+    )
+}
+
 /// Writes `records` records of one model as an archive.
-pub(crate) fn write_archive(path: &Path, records: u64, seed: u64) -> Result<Size, Box<dyn Error>> {
+pub(crate) fn write_archive(path: &Path, records: u64, set: Set, seed: u64) -> Result<Size, Box<dyn Error>> {
     let mut writer = ArchiveWriter::new(File::create(path)?, ManifestHeader::default());
     writer.start_entry("describe.yaml")?;
     writer.write(DESCRIBE.as_bytes())?;
@@ -158,7 +185,7 @@ pub(crate) fn write_archive(path: &Path, records: u64, seed: u64) -> Result<Size
     let mut line = String::new();
     for number in 0..records {
         line.clear();
-        write_line(&record(number, seed), &mut line)?;
+        write_line(&record(number, set, seed), &mut line)?;
         writer.write_line(line.as_bytes())?;
     }
     let line_bytes = writer.entry_bytes();

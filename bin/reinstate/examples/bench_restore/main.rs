@@ -1,12 +1,14 @@
-//! Measures a restore from ZIP to committed on SQLite against a raw loop of prepared one-row inserts.
+//! Measures restores from ZIP to committed on SQLite against raw loops of prepared one-row statements.
 //!
 //! ```text
 //! cargo run --release -p reinstate --example bench_restore -- --quick
 //! ```
 //!
 //! The data is made from a seed. Each measurement is a process of its own, so that its peak memory is its own, and
-//! the two kinds take turns, so that a busy machine slows both. The exit code says nothing about the figures.
+//! a restore and its raw loop take turns, so that a busy machine slows both. The exit code says nothing about the
+//! figures.
 
+mod case;
 mod data;
 mod raw;
 mod restore;
@@ -15,12 +17,14 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clap::Parser;
+use case::Case;
+use clap::{Parser, ValueEnum};
+use data::Set;
 
 /// Records of `--quick`.
 const QUICK_RECORDS: u64 = 100_000;
 
-/// Restores a generated archive into SQLite and compares with a raw insert loop.
+/// Restores generated archives into SQLite and compares with raw loops.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many records
@@ -29,7 +33,7 @@ struct Arguments {
     /// 100,000 records
     #[arg(long)]
     quick: bool,
-    /// How often each kind is measured
+    /// How often each case is measured
     #[arg(long, default_value_t = 3)]
     pairs: usize,
     /// Where the data comes from
@@ -38,14 +42,17 @@ struct Arguments {
     /// Folder for the databases [default: the system's temporary folder]
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Only these cases
+    #[arg(long, value_delimiter = ',')]
+    cases: Vec<Case>,
     /// What a child process measures
     #[arg(long, hide = true)]
-    child: Option<Kind>,
+    child: Option<Side>,
 }
 
-/// What is measured.
+/// Which side of a case is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
+enum Side {
     /// ZIP to committed through the engine.
     Restore,
     /// Values in memory, a prepared statement a row.
@@ -56,83 +63,124 @@ enum Kind {
 #[derive(Debug, Clone, Copy)]
 struct Measured {
     seconds: f64,
+    /// Seconds that the writing thread had a processor: what is left of the time on a machine that does more.
+    busy_seconds: f64,
     /// Peak of the process above what it held before it began.
     peak_mib: f64,
 }
 
+/// A restore and the raw loop beside it.
+#[derive(Debug, Clone, Copy)]
+struct Pair {
+    restore: Measured,
+    raw: Measured,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
-    let records = if arguments.quick { QUICK_RECORDS } else { arguments.records };
-    match (arguments.child, &arguments.dir) {
-        (Some(kind), Some(dir)) => measure(kind, dir, records, arguments.seed),
-        _ => compare(&arguments, records),
+    let mut arguments = Arguments::parse();
+    if arguments.quick {
+        arguments.records = QUICK_RECORDS;
+    }
+    if arguments.cases.is_empty() {
+        arguments.cases = Case::value_variants().to_vec();
+    }
+    match (arguments.child, arguments.cases.as_slice(), &arguments.dir) {
+        (Some(side), [case], Some(dir)) => measure(side, *case, dir, &arguments),
+        _ => compare(&arguments),
     }
 }
 
-/// Runs both kinds in turn and prints the medians.
-fn compare(arguments: &Arguments, records: u64) -> Result<(), Box<dyn Error>> {
+/// Runs both sides of every case in turn and prints the medians.
+fn compare(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let folder = match &arguments.dir {
         Some(dir) => tempfile::tempdir_in(dir)?,
         None => tempfile::tempdir()?,
     };
-    let size = data::write_archive(&archive_path(folder.path()), records, arguments.seed)?;
-    println!(
-        "{records} records, {} MB of lines in a ZIP of {} MB",
-        size.line_bytes / 1_000_000,
-        size.zip_bytes / 1_000_000
-    );
-    let (mut restores, mut raws) = (Vec::new(), Vec::new());
-    for pair in 1..=arguments.pairs.max(1) {
-        let restore = child(Kind::Restore, folder.path(), records, arguments.seed)?;
-        let raw = child(Kind::Raw, folder.path(), records, arguments.seed)?;
-        println!("pair {pair}: restore {:.2} s, raw loop {:.2} s", restore.seconds, raw.seconds);
-        restores.push(restore);
-        raws.push(raw);
+    let records = arguments.records;
+    for set in [Set::First, Set::Changed, Set::RandomIds] {
+        let size = data::write_archive(&archive_path(folder.path(), set), records, set, arguments.seed)?;
+        println!(
+            "{set:?}: {records} records, {} MB of lines in a ZIP of {} MB",
+            size.line_bytes / 1_000_000,
+            size.zip_bytes / 1_000_000
+        );
     }
-    let rows_a_second = |measured: Measured| records as f64 / measured.seconds;
-    let (restore, raw) = (median(restores)?, median(raws)?);
-    println!("\n{:<34}{:>12}{:>16}", "", "rows/s", "peak memory MiB");
-    println!("{:<34}{:>12.0}{:>16.0}", "restore, ZIP to committed", rows_a_second(restore), restore.peak_mib);
-    println!("{:<34}{:>12.0}{:>16.0}", "raw loop, values in memory", rows_a_second(raw), raw.peak_mib);
-    println!("\nratio {:.2}", rows_a_second(restore) / rows_a_second(raw));
+    let mut pairs = vec![Vec::new(); arguments.cases.len()];
+    for number in 1..=arguments.pairs.max(1) {
+        for (case, pairs) in arguments.cases.iter().zip(&mut pairs) {
+            let pair = Pair {
+                restore: child(Side::Restore, *case, folder.path(), arguments)?,
+                raw: child(Side::Raw, *case, folder.path(), arguments)?,
+            };
+            let (restore, raw, name) = (pair.restore, pair.raw, case.name());
+            println!(
+                "{number}: {name}: restore {:.2} s (busy {:.2}), raw loop {:.2} s (busy {:.2})",
+                restore.seconds, restore.busy_seconds, raw.seconds, raw.busy_seconds
+            );
+            pairs.push(pair);
+        }
+    }
+    println!("\n| case | restore, rows/s | raw loop, rows/s | ratio | ratio, busy | goal | peak MiB |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    for (case, pairs) in arguments.cases.iter().zip(&pairs) {
+        print_row(*case, pairs, records);
+    }
     Ok(())
 }
 
+/// The medians of a case. The ratio is that of the pairs, since what slows one side of a pair slows the other.
+fn print_row(case: Case, pairs: &[Pair], records: u64) {
+    let median = |figure: &dyn Fn(&Pair) -> f64| median(pairs.iter().map(figure).collect());
+    let restore = records as f64 / median(&|pair| pair.restore.seconds);
+    let raw = records as f64 / median(&|pair| pair.raw.seconds);
+    let ratio = median(&|pair| pair.raw.seconds / pair.restore.seconds);
+    let busy = median(&|pair| pair.raw.busy_seconds / pair.restore.busy_seconds);
+    let peak = pairs.iter().map(|pair| pair.restore.peak_mib).fold(0.0, f64::max);
+    let (name, goal) = (case.name(), case.goal());
+    println!("| {name} | {restore:.0} | {raw:.0} | {ratio:.2} | {busy:.2} | {goal:.1} | {peak:.0} |");
+}
+
 /// Measures in a process of its own.
-fn child(kind: Kind, dir: &Path, records: u64, seed: u64) -> Result<Measured, Box<dyn Error>> {
-    let name = if kind == Kind::Restore { "restore" } else { "raw" };
+fn child(side: Side, case: Case, dir: &Path, arguments: &Arguments) -> Result<Measured, Box<dyn Error>> {
+    let side = if side == Side::Restore { "restore" } else { "raw" };
+    let (records, seed) = (arguments.records.to_string(), arguments.seed.to_string());
     let output = Command::new(std::env::current_exe()?)
-        .args(["--child", name, "--records", &records.to_string(), "--seed", &seed.to_string(), "--dir"])
+        .args(["--child", side, "--cases", &case.name(), "--records", &records, "--seed", &seed, "--dir"])
         .arg(dir)
         .output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }
     let text = String::from_utf8(output.stdout)?;
-    let (seconds, peak_mib) = text.trim().split_once(' ').ok_or("the child printed no figures")?;
-    Ok(Measured { seconds: seconds.parse()?, peak_mib: peak_mib.parse()? })
+    let figures = text.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+    match figures.as_slice() {
+        [seconds, busy_seconds, peak_mib] => {
+            Ok(Measured { seconds: *seconds, busy_seconds: *busy_seconds, peak_mib: *peak_mib })
+        }
+        _ => Err("the child printed no figures".into()),
+    }
 }
 
 /// Measures here, and prints seconds and MiB for the parent.
-fn measure(kind: Kind, dir: &Path, records: u64, seed: u64) -> Result<(), Box<dyn Error>> {
+fn measure(side: Side, case: Case, dir: &Path, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir_in(dir)?;
-    let measured = match kind {
-        Kind::Restore => restore::measure(&archive_path(dir), folder.path(), records)?,
-        Kind::Raw => raw::measure(&folder.path().join("raw.db"), records, seed)?,
+    let (records, seed) = (arguments.records, arguments.seed);
+    let measured = match side {
+        Side::Restore => restore::measure(case, |set| archive_path(dir, set), folder.path(), records)?,
+        Side::Raw => raw::measure(&folder.path().join("raw.db"), case.limit(), records, seed)?,
     };
-    println!("{} {}", measured.seconds, measured.peak_mib);
+    println!("{} {} {}", measured.seconds, measured.busy_seconds, measured.peak_mib);
     Ok(())
 }
 
-fn archive_path(dir: &Path) -> PathBuf {
-    dir.join("bench.zip")
+fn archive_path(dir: &Path, set: Set) -> PathBuf {
+    dir.join(format!("{set:?}.zip"))
 }
 
-/// The measurement with the median time.
-fn median(mut measured: Vec<Measured>) -> Result<Measured, Box<dyn Error>> {
-    measured.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
-    let middle = measured.len() / 2;
-    Ok(*measured.get(middle).ok_or("nothing was measured")?)
+/// The median of figures; not a number where there are none.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// A figure in MiB that the kernel keeps of this process, such as `VmRSS` or `VmHWM`; 0 where there is no such kernel.
@@ -141,4 +189,11 @@ fn memory_mib(name: &str) -> f64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     kib.unwrap_or_default() / 1_024.0
+}
+
+/// Seconds for which this thread had a processor; 0 where the kernel does not say.
+fn busy_seconds() -> f64 {
+    let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = figures.split_whitespace().next().and_then(|figure| figure.parse::<f64>().ok());
+    nanoseconds.unwrap_or_default() / 1e9
 }

@@ -14,8 +14,9 @@ use std::time::Instant;
 
 use libsqlite3_sys as ffi;
 
-use crate::data::{COLUMNS, Value, record};
-use crate::{Measured, memory_mib};
+use crate::case::Limit;
+use crate::data::{COLUMNS, Set, Value, record};
+use crate::{Measured, busy_seconds, memory_mib};
 
 /// An open database; closed when dropped.
 struct Database(*mut ffi::sqlite3);
@@ -97,26 +98,47 @@ impl Statement {
     }
 }
 
-/// Inserts every record of the bench from memory.
-pub(crate) fn measure(path: &Path, records: u64, seed: u64) -> Result<Measured, Box<dyn Error>> {
-    let rows: Vec<[Value; 19]> = (0..records).map(|number| record(number, seed)).collect();
+/// Inserts, or updates, every record of the bench from memory.
+pub(crate) fn measure(
+    path: &Path,
+    limit: Limit,
+    records: u64,
+    seed: u64,
+) -> Result<Measured, Box<dyn Error>> {
+    let rows = |set| (0..records).map(|number| record(number, set, seed)).collect::<Vec<_>>();
     let database = Database::open(path)?;
     database.execute(c"PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")?;
+    database.execute(c"PRAGMA cache_size = -24576; PRAGMA wal_autocheckpoint = 0")?;
     let columns = COLUMNS.iter().skip(1).map(|column| format!(", {column}")).collect::<String>();
     database.execute(&CString::new(format!("CREATE TABLE orders (id TEXT PRIMARY KEY{columns})"))?)?;
-    let places = vec!["?"; COLUMNS.len()].join(", ");
-    let (idle_mib, started) = (memory_mib("VmRSS"), Instant::now());
+    let insert = format!("INSERT INTO orders VALUES ({})", vec!["?"; COLUMNS.len()].join(", "));
+    match limit {
+        Limit::Insert(set) => run(&database, &insert, &rows(set)),
+        Limit::Upsert => {
+            run(&database, &insert, &rows(Set::First))?;
+            database.execute(c"PRAGMA wal_checkpoint(TRUNCATE)")?;
+            let assign = |column: &&str| format!("{column} = excluded.{column}");
+            let assign = COLUMNS.iter().skip(1).map(assign).collect::<Vec<_>>().join(", ");
+            let upsert = format!("{insert} ON CONFLICT (id) DO UPDATE SET {assign}");
+            run(&database, &upsert, &rows(Set::Changed))
+        }
+    }
+}
+
+/// Runs a statement once for each row, in one transaction.
+fn run(database: &Database, sql: &str, rows: &[[Value; 19]]) -> Result<Measured, Box<dyn Error>> {
+    let (idle_mib, busy, started) = (memory_mib("VmRSS"), busy_seconds(), Instant::now());
     {
-        let insert = database.prepare(&CString::new(format!("INSERT INTO orders VALUES ({places})"))?)?;
+        let statement = database.prepare(&CString::new(sql)?)?;
         database.execute(c"BEGIN IMMEDIATE")?;
-        for row in &rows {
+        for row in rows {
             for (index, value) in (1..).zip(row) {
-                database.check(insert.bind(index, value))?;
+                database.check(statement.bind(index, value))?;
             }
-            database.check(insert.step())?;
+            database.check(statement.step())?;
         }
         database.execute(c"COMMIT")?;
     }
-    let seconds = started.elapsed().as_secs_f64();
-    Ok(Measured { seconds, peak_mib: memory_mib("VmHWM") - idle_mib })
+    let (seconds, busy_seconds) = (started.elapsed().as_secs_f64(), busy_seconds() - busy);
+    Ok(Measured { seconds, busy_seconds, peak_mib: memory_mib("VmHWM") - idle_mib })
 }

@@ -3,17 +3,21 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use reinstate_archive::{Archive, Limits};
 use reinstate_describe::{AccessLevel, Caller};
-use reinstate_engine::{Cancellation, Clock, Environment, Event, Events, IdSource, Include, OpenGate};
+use reinstate_engine::{
+    Cancellation, Clock, Counters, Environment, Event, Events, IdSource, Include, OpenGate,
+};
 use reinstate_engine::{RestoreRequest, Strategy, restore};
-use reinstate_store::{DatabaseUrl, RunToken, Store, StoreSettings, TenantId};
+use reinstate_store::{DatabaseUrl, RunToken, Store, StoreSettings, Tenant, TenantId};
 
-use crate::{Measured, memory_mib};
+use crate::case::Case;
+use crate::data::Set;
+use crate::{Measured, busy_seconds, memory_mib};
 
 /// Events go nowhere: the bench measures the way of the records.
 struct NoEvents;
@@ -41,22 +45,51 @@ impl IdSource for CountedIds {
     }
 }
 
-/// Restores the archive into a fresh tenant.
-pub(crate) fn measure(archive: &Path, folder: &Path, records: u64) -> Result<Measured, Box<dyn Error>> {
+/// Restores the archive of a case into a tenant that holds what the case wants to be there.
+pub(crate) fn measure(
+    case: Case,
+    archive: impl Fn(Set) -> PathBuf,
+    folder: &Path,
+    records: u64,
+) -> Result<Measured, Box<dyn Error>> {
     let store = Store::open(&StoreSettings::new(DatabaseUrl::Sqlite { dir: folder.to_path_buf() }))?;
     let tenant = store.tenants.open(&TenantId::new("bench")?)?;
-    let (idle_mib, started) = (memory_mib("VmRSS"), Instant::now());
+    let idle_mib = memory_mib("VmRSS");
+    if let Some(before) = case.before() {
+        run(&tenant, &archive(before), Strategy::Upsert, "run_before")?;
+        tenant.checkpoint()?;
+    }
+    let (busy, started) = (busy_seconds(), Instant::now());
+    let counters = run(&tenant, &archive(case.archive()), case.strategy(), "run_bench")?;
+    let (seconds, busy_seconds) = (started.elapsed().as_secs_f64(), busy_seconds() - busy);
+    let counted = match case {
+        Case::Fresh | Case::Random => counters.records_imported,
+        Case::Upsert => counters.records_updated,
+        Case::Sync | Case::Skip => counters.records_skipped,
+    };
+    if counted != records {
+        return Err(format!("{counted} records of {records} took the way of the case").into());
+    }
+    Ok(Measured { seconds, busy_seconds, peak_mib: memory_mib("VmHWM") - idle_mib })
+}
+
+fn run(
+    tenant: &Tenant,
+    archive: &Path,
+    strategy: Strategy,
+    run_id: &str,
+) -> Result<Counters, Box<dyn Error>> {
     let request = RestoreRequest {
-        run_id: "run_bench".to_owned(),
+        run_id: run_id.to_owned(),
         fence: 1,
-        strategy: Strategy::Upsert,
+        strategy,
         include: Include::default(),
         models: None,
         create_models: true,
         caller: Caller::new(AccessLevel::Root, "bench"),
     };
     let cancellation = Cancellation::default();
-    let target = tenant.target(RunToken { run_id: "run_bench", fence: 1 }, &cancellation)?;
+    let target = tenant.target(RunToken { run_id, fence: 1 }, &cancellation)?;
     let environment = Environment {
         clock: &SystemClock,
         ids: &CountedIds(AtomicU64::new(0)),
@@ -65,11 +98,6 @@ pub(crate) fn measure(archive: &Path, folder: &Path, records: u64) -> Result<Mea
         gate: &mut OpenGate,
     };
     let archive = Archive::open(BufReader::new(File::open(archive)?), Limits::default())?;
-    let counters = restore(archive, &request, target, environment)
-        .map_err(|failure| format!("{}: {}", failure.error, failure.error.detail()))?;
-    let seconds = started.elapsed().as_secs_f64();
-    if counters.records_imported != records {
-        return Err(format!("imported {} of {records}", counters.records_imported).into());
-    }
-    Ok(Measured { seconds, peak_mib: memory_mib("VmHWM") - idle_mib })
+    restore(archive, &request, target, environment)
+        .map_err(|failure| format!("{}: {}", failure.error, failure.error.detail()).into())
 }

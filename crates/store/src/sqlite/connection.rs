@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::{Connection, ConnectionError, ConnectionResult, QueryResult, SqliteConnection};
 use reinstate_describe::value::decimal;
 
-use super::functions;
+use super::{functions, row_table};
 
 /// The collation that compares decimals in canonical text by their value.
 pub(crate) const DECIMAL_COLLATION: &str = "reinstate_decimal";
@@ -34,6 +34,7 @@ pub(crate) fn open(path: &Path, busy_timeout_ms: u32, cache_kib: u32) -> Connect
     let path = path.to_str().ok_or_else(|| {
         ConnectionError::InvalidConnectionUrl("the path of the database is not UTF-8".to_owned())
     })?;
+    row_table::install();
     let mut connection = SqliteConnection::establish(path)?;
     prepare(&mut connection, busy_timeout_ms, cache_kib)
         .map_err(ConnectionError::CouldntSetupConfiguration)?;

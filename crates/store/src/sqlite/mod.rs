@@ -2,3 +2,4 @@
 
 pub(crate) mod connection;
 pub(crate) mod functions;
+pub(crate) mod row_table;

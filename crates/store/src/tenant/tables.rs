@@ -23,10 +23,21 @@ pub(super) type GoOn<'a> = &'a dyn Fn() -> bool;
 
 /// Creates a model: definition, table, indexes.
 pub(super) fn model_create(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
+    model_create_with(connection, model, |_| true)
+}
+
+/// [`model_create`] with the indexes of some fields only; the others are the caller's business.
+pub(super) fn model_create_with(
+    connection: &mut Database,
+    model: &Model,
+    has_index: impl Fn(&Field) -> bool,
+) -> Result<(), StoreError> {
     let dialect = connection.dialect();
     model_define(connection, model)?;
     define(connection, &ddl::create_table(dialect, model))?;
-    define_all(connection, &ddl::create_indexes(dialect, model))
+    let fields = model.fields.values().filter(|field| has_index(field));
+    let indexes: Vec<_> = fields.filter_map(|field| ddl::create_index(dialect, &model.name, field)).collect();
+    define_all(connection, &indexes)
 }
 
 /// Creates a model whose table gets its key and indexes later. For PostgreSQL.

@@ -1,6 +1,7 @@
 //! Restores into a tenant's file, and extracts out of it.
 
 mod insert;
+mod late_indexes;
 mod source;
 mod target;
 mod writer;

@@ -13,6 +13,7 @@ use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, Target
 use super::super::by_id::records_find;
 use super::super::target_error::{failed, from_store};
 use super::super::{RunToken, catalog, marks, tables};
+use super::late_indexes::{LateIndexes, is_plain};
 use super::writer::Writer;
 use crate::database::Database;
 use crate::error::is_busy;
@@ -28,6 +29,7 @@ const ATTEMPT_MS: u32 = 50;
 pub(in crate::tenant) struct SqliteTarget {
     connection: Database,
     writer: Writer,
+    late_indexes: LateIndexes,
     cancellation: Cancellation,
     is_open: bool,
 }
@@ -59,8 +61,13 @@ impl SqliteTarget {
                 Err(error) => return Err(failed("waiting for the tenant's data", error)),
             }
         }
-        let mut target =
-            Self { connection, writer: Writer::default(), cancellation: cancellation.clone(), is_open: true };
+        let mut target = Self {
+            connection,
+            writer: Writer::default(),
+            late_indexes: LateIndexes::default(),
+            cancellation: cancellation.clone(),
+            is_open: true,
+        };
         match marks::read(&mut target.connection, run.run_id).map_err(from_store)? {
             Some(_) => Err(TargetError::AlreadyApplied),
             None => Ok(target),
@@ -81,7 +88,9 @@ impl Target for SqliteTarget {
     }
 
     fn model_create(&mut self, model: &Model) -> Result<(), TargetError> {
-        tables::model_create(&mut self.connection, model).map_err(from_store)?;
+        tables::model_create_with(&mut self.connection, model, |field| !is_plain(field))
+            .map_err(from_store)?;
+        self.late_indexes.model_created(model);
         self.writer.model_emptied(&model.name);
         Ok(())
     }
@@ -110,6 +119,7 @@ impl Target for SqliteTarget {
         let removed = Statement::once(format!("DELETE FROM {}", table_name(Dialect::Sqlite, model)))
             .run(&mut self.connection)
             .map_err(|error| failed("emptying a model", error))?;
+        self.late_indexes.model_emptied(model);
         self.writer.model_emptied(model);
         Ok(removed as u64)
     }
@@ -119,12 +129,16 @@ impl Target for SqliteTarget {
     }
 
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {
-        self.writer
-            .write(&mut self.connection, batch, conflict)
+        self.late_indexes
+            .before_write(&mut self.connection, batch.layout().model())
+            .and_then(|()| self.writer.write(&mut self.connection, batch, conflict))
             .map_err(|error| failed("writing records", error))
     }
 
     fn commit(mut self: Box<Self>, mark: &RunMark) -> Result<(), TargetError> {
+        self.late_indexes
+            .make(&mut self.connection)
+            .map_err(|error| failed("making the indexes of filled models", error))?;
         marks::insert(&mut self.connection, mark).map_err(|error| match error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => TargetError::AlreadyApplied,
             error => failed("writing the mark of the run", error),

@@ -1,31 +1,22 @@
 //! Writing a batch set-wise, inside the caller's transaction.
 //!
-//! Rows go in by the dozen a statement; the database itself decides conflicts and uniqueness. How many were
-//! inserted is read off the growth of the row numbers: while a batch is written nothing is removed, and an
+//! Each group of rows goes in by one statement that reads them from the batch; the database itself decides
+//! conflicts and uniqueness. How many were inserted is read off the growth of the row numbers: while a batch is written nothing is removed, and an
 //! update takes no new number.
 
 use std::collections::HashMap;
 
 use super::super::by_id::{push_ids, rows_by_id};
-use super::insert::{Insert, InsertText, OnId};
+use super::insert::{Insert, OnId};
 use crate::database::Database;
+use crate::sqlite::row_table::{Rows, Stopped};
 use crate::statement::Statement;
 use diesel::connection::CacheSize;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::{Connection, QueryResult, RunQueryDsl};
+use diesel::{Connection, QueryResult};
 use reinstate_describe::ddl::{Dialect, SEQUENCE_COLUMN, table_name};
-use reinstate_describe::{Batch, Name, RowGroup, Value};
+use reinstate_describe::{Batch, Name, RowGroup};
 use reinstate_engine::{Conflict, ConflictRow, RefusedRow, WriteOutcome};
-
-/// Rows of one statement at most: beyond, measured, nothing is gained.
-const STATEMENT_ROWS_MAX: usize = 50;
-
-/// Rows of one statement where fewer are left than [`STATEMENT_ROWS_MAX`]; the rest goes one by one. With three
-/// sizes only, prepared statements come again.
-const STATEMENT_ROWS_FEW: usize = 10;
-
-/// Places for values that SQLite gives one statement.
-const STATEMENT_PLACES_MAX: usize = 32_766;
 
 /// Prepared inserts kept at most: records may come with any number of key sets.
 const STATEMENTS_KEPT_MAX: usize = 32;
@@ -37,6 +28,10 @@ pub(in crate::tenant) struct Writer {
     watermarks: HashMap<Name, i64>,
     /// The model and the key sets whose inserts are prepared.
     prepared: (Option<Name>, Vec<Vec<usize>>),
+    /// Whether most ids of the last batch were there. The next batch mostly is like it.
+    most_are_there: bool,
+    /// Rows of a group in the order of their ids; kept for the next.
+    order: Vec<u32>,
 }
 
 impl Writer {
@@ -60,16 +55,21 @@ impl Writer {
             Conflict::Update => OnId::Update,
             Conflict::Ignore { .. } | Conflict::Fail => OnId::Nothing,
         };
+        let most_are_there = self.most_are_there && on_id == OnId::Nothing;
         let mut refused = Vec::new();
         for group in batch.groups() {
             self.keep_few_statements(connection, model, &group.columns);
-            let text = InsertText::new(&table, batch, group, on_id);
-            write_group(connection, batch, group, &text, &mut refused)?;
+            let rows = self.ordered(connection, &table, batch, group)?;
+            if most_are_there && write_mostly_there(connection, &table, batch, group, rows)? {
+                continue;
+            }
+            write_rows(connection, batch, &Insert::new(&table, batch, group, on_id), rows, &mut refused)?;
         }
         refused.sort_unstable_by_key(|refused: &RefusedRow| refused.row);
         let after = greatest_number(connection, &table)?;
         let inserted = u64::try_from(after - before).unwrap_or_default();
         let rest = (batch.rows_to_write() as u64).saturating_sub(inserted + refused.len() as u64);
+        self.most_are_there = rest > inserted;
         let mut outcome = WriteOutcome { inserted, refused, ..WriteOutcome::default() };
         match conflict {
             Conflict::Update => outcome.updated = rest,
@@ -88,6 +88,24 @@ impl Writer {
             }
         }
         Ok(outcome)
+    }
+
+    /// The rows of a group in the order in which they are best written: neighbours in the index of ids one after
+    /// the other. Where a field is unique the order of lines decides whether a value is free, so it stays.
+    fn ordered<'a>(
+        &'a mut self,
+        connection: &mut Database,
+        table: &str,
+        batch: &Batch,
+        group: &'a RowGroup,
+    ) -> QueryResult<&'a [u32]> {
+        if group.rows.is_sorted_by_key(|row| batch.id(*row)) || has_unique_field(connection, table)? {
+            return Ok(&group.rows);
+        }
+        self.order.clear();
+        self.order.extend(&group.rows);
+        self.order.sort_unstable_by_key(|row| batch.id(*row));
+        Ok(&self.order)
     }
 
     /// Throws prepared statements away with the model that they were for, and when there are many.
@@ -112,66 +130,60 @@ fn greatest_number(connection: &mut Database, table: &str) -> QueryResult<i64> {
     Statement::new(format!("SELECT max({SEQUENCE_COLUMN}) FROM {table}")).number(connection)
 }
 
-fn write_group(
-    connection: &mut Database,
-    batch: &Batch,
-    group: &RowGroup,
-    text: &InsertText,
-    refused: &mut Vec<RefusedRow>,
-) -> QueryResult<()> {
-    let columns = group.columns.len().max(1);
-    let fits = (STATEMENT_PLACES_MAX / columns).max(1);
-    let mut values = Vec::new();
-    let mut rest = group.rows.as_slice();
-    while !rest.is_empty() {
-        let count = [STATEMENT_ROWS_MAX, STATEMENT_ROWS_FEW, 1]
-            .into_iter()
-            .map(|size| size.min(fits))
-            .find(|size| rest.len() >= *size)
-            .unwrap_or(1);
-        let (chunk, after) = rest.split_at(count);
-        write_rows(connection, batch, group, text, chunk, &mut values, refused)?;
-        rest = after;
-    }
-    Ok(())
+/// Whether the table refuses rows for more than their ids.
+fn has_unique_field(connection: &mut Database, table: &str) -> QueryResult<bool> {
+    let mut statement = Statement::new("SELECT EXISTS (SELECT 1 FROM pragma_index_list(");
+    // A key that is part of the table itself has another origin.
+    statement.text(table.trim_matches('"')).sql(") WHERE \"unique\" AND \"origin\" = 'c')");
+    Ok(statement.number(connection)? != 0)
 }
 
-/// Writes some rows in one statement. Where a unique field refuses one of them the database stops there; halves
-/// are then written, until the refused rows stand alone. Rows that were in already are met again as conflicts
-/// of their own ids: they stay as they are or are updated to themselves, and add nothing to the row numbers.
-fn write_rows<'a>(
+/// Writes the rows of a group of which most are there, unless a unique field refuses one: false then. Which one
+/// cannot be told here, because SQLite reads all rows before it writes any of them.
+fn write_mostly_there(
     connection: &mut Database,
-    batch: &'a Batch,
+    table: &str,
+    batch: &Batch,
     group: &RowGroup,
-    text: &InsertText,
     rows: &[u32],
-    values: &mut Vec<Value<'a>>,
+) -> QueryResult<bool> {
+    let insert = Insert::new(table, batch, group, OnId::NothingMostly);
+    match insert.execute(connection, Rows { batch, numbers: rows }) {
+        Ok(()) => Ok(true),
+        Err(Stopped { error: DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _), .. }) => {
+            Ok(false)
+        }
+        Err(Stopped { error, .. }) => Err(error),
+    }
+}
+
+/// Writes the rows of a group. Where a unique field refuses one of them the statement stops there; those before it
+/// are then written again, since an update takes the whole statement back and an insert does not, and those after
+/// it follow. Rows that were in already are met as conflicts of their own ids: they stay as they are or are updated
+/// to themselves, and add nothing to the row numbers.
+fn write_rows(
+    connection: &mut Database,
+    batch: &Batch,
+    insert: &Insert,
+    mut rows: &[u32],
     refused: &mut Vec<RefusedRow>,
 ) -> QueryResult<()> {
-    values.clear();
-    for row in rows {
-        values.extend(group.columns.iter().map(|column| batch.value(*row, *column)));
-    }
-    let insert = Insert::new(text, values, group.columns.len());
-    let outcome = match connection {
-        Database::Sqlite(connection) => RunQueryDsl::execute(insert, connection),
-        Database::Postgres(_) => Err(DieselError::NotFound),
-    };
-    match (outcome, rows) {
-        (Ok(_), _) => Ok(()),
-        (Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info)), [row]) => {
-            let field = refusing_field(info.message())
-                .ok_or_else(|| DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info))?;
+    while !rows.is_empty() {
+        let outcome = insert.execute(connection, Rows { batch, numbers: rows });
+        let Err(Stopped { error, at }) = outcome else { return Ok(()) };
+        let DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, info) = &error else {
+            return Err(error);
+        };
+        let (before, from) = rows.split_at(at.min(rows.len() - 1));
+        write_rows(connection, batch, insert, before, refused)?;
+        rows = from;
+        if let (true, Some((row, after))) = (before.is_empty(), from.split_first()) {
+            let Some(field) = refusing_field(info.message()) else { return Err(error) };
             refused.push(RefusedRow { row: *row, field });
-            Ok(())
+            rows = after;
         }
-        (Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)), _) => {
-            let (first, second) = rows.split_at(rows.len() / 2);
-            write_rows(connection, batch, group, text, first, values, refused)?;
-            write_rows(connection, batch, group, text, second, values, refused)
-        }
-        (Err(error), _) => Err(error),
     }
+    Ok(())
 }
 
 /// The field in SQLite's `UNIQUE constraint failed: TABLE.FIELD`.

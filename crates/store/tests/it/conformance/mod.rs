@@ -8,6 +8,7 @@ mod marks;
 mod on_memory;
 mod on_postgres;
 mod on_sqlite;
+mod random_models;
 mod records;
 mod values;
 

@@ -1,0 +1,361 @@
+//! The rows of a batch as a table that SQL can read, so that one statement writes them all.
+//!
+//! `INSERT … SELECT c0, c4 FROM "$rows"(TOKEN)` fetches each value where it lies in the batch: nothing is bound, no
+//! text is copied before SQLite makes its record of it, and the statement runs once for thousands of rows. The table
+//! is a virtual one without storage. Its columns are numbered like a layout's positions, so that one table serves
+//! every model.
+//!
+//! # Why this is sound
+//! This is the one module of the crate with `unsafe`: the callbacks of a virtual table are C.
+//!
+//! - Rows are lent by [`execute`] and by nothing else. It ends the loan before it returns, by a panic too; from then
+//!   on a cursor finds no rows where it had some. Only this thread can start on a loan, because loans are looked up
+//!   in a list of the thread's own, by a number that is never given twice and that nobody outside learns.
+//! - Texts are handed out as pointers into the batch. SQLite may read them until the cursor moves on or the statement
+//!   is reset. [`execute`] runs the statement through diesel's `execute`, which steps it to its end and resets it
+//!   before it returns, whatever came of it; the batch is borrowed for longer than that.
+//! - SQLite calls a callback with the very pointers that earlier ones gave it: a table from `connect`, a cursor from
+//!   `open`; and never with one that `disconnect` or `close` took back. Each begins with the struct that SQLite
+//!   knows (`repr(C)`), so that a pointer to the one is a pointer to the other. A connection runs one callback at
+//!   a time.
+//! - No panic gets into C: every callback with more than a line of code is behind [`guarded`].
+#![allow(unsafe_code, reason = "virtual tables are made of C callbacks; diesel has no interface for them")]
+
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use diesel::result::Error as DieselError;
+use diesel::{RunQueryDsl, SqliteConnection};
+use libsqlite3_sys as ffi;
+use reinstate_describe::ddl::{Dialect, columns_max};
+use reinstate_describe::{Batch, CellValue, Value};
+
+use crate::statement::Statement;
+
+/// The table's name. No model has a `$` in its own.
+const NAME: &CStr = c"$rows";
+
+/// Columns for values: a table of the widest model has the row number beside them, this one the token.
+const COLUMNS: usize = columns_max(Dialect::Sqlite) - 1;
+
+/// The hidden column that says whose rows are meant; written like the argument of a function.
+const TOKEN_COLUMN: usize = COLUMNS;
+
+/// Rows of a batch, in the order in which they are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    /// Where their values are.
+    pub(crate) batch: &'a Batch,
+    /// Their numbers in the batch.
+    pub(crate) numbers: &'a [u32],
+}
+
+/// A statement that failed on its way through the rows.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    /// What the database said.
+    pub(crate) error: DieselError,
+    /// The index among the rows of the one that was being written.
+    pub(crate) at: usize,
+}
+
+/// Rows lent to a statement.
+struct Loan {
+    /// Null once the loan has ended.
+    rows: AtomicPtr<Rows<'static>>,
+    /// The row that the statement is at.
+    at: AtomicUsize,
+}
+
+/// A loan that can be found under its token for as long as this lives.
+struct OpenLoan {
+    token: i64,
+    loan: Arc<Loan>,
+}
+
+thread_local! {
+    /// The loans of this thread: one at most, unless a statement runs another one.
+    static LOANS: RefCell<Vec<(i64, Arc<Loan>)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl OpenLoan {
+    fn new(rows: &Rows<'_>) -> Self {
+        static NEXT_TOKEN: AtomicI64 = AtomicI64::new(1);
+        let token = NEXT_TOKEN.fetch_add(1, Ordering::Relaxed);
+        // The lifetime goes with the cast; `Drop` takes the pointer back before it ends.
+        let rows = AtomicPtr::new(ptr::from_ref(rows).cast_mut().cast());
+        let loan = Arc::new(Loan { rows, at: AtomicUsize::new(0) });
+        LOANS.with_borrow_mut(|loans| loans.push((token, Arc::clone(&loan))));
+        Self { token, loan }
+    }
+}
+
+impl Drop for OpenLoan {
+    fn drop(&mut self) {
+        self.loan.rows.store(ptr::null_mut(), Ordering::Relaxed);
+        LOANS.with_borrow_mut(|loans| loans.retain(|(token, _)| *token != self.token));
+    }
+}
+
+/// Makes the table known to every connection that this process opens from now on. Cheap when done before.
+pub(crate) fn install() {
+    static INSTALLED: OnceLock<c_int> = OnceLock::new();
+    let code = INSTALLED.get_or_init(|| {
+        // SAFETY: `register` has the signature of an entry point and lives as long as the program.
+        unsafe { ffi::sqlite3_auto_extension(Some(register)) }
+    });
+    if *code != ffi::SQLITE_OK {
+        // Statements that need the table will fail and say so.
+        tracing::error!(code, "SQLite does not take the table of rows");
+    }
+}
+
+/// Runs `before`, the table with the rows, `after` as one statement. Its prepared form is kept.
+pub(crate) fn execute(
+    connection: &mut SqliteConnection,
+    before: &str,
+    rows: Rows<'_>,
+    after: &str,
+) -> Result<usize, Stopped> {
+    let open = OpenLoan::new(&rows);
+    let mut statement = Statement::new(before);
+    statement.sql(" \"$rows\"(").bind(CellValue::Int(open.token)).sql(") ").sql(after);
+    RunQueryDsl::execute(&statement, connection)
+        .map_err(|error| Stopped { error, at: open.loan.at.load(Ordering::Relaxed) })
+}
+
+/// A cursor, as SQLite and we see it.
+#[repr(C)]
+struct Cursor {
+    base: ffi::sqlite3_vtab_cursor,
+    loan: Option<Arc<Loan>>,
+}
+
+impl Cursor {
+    /// The rows, while they are lent, and where the cursor stands among them.
+    fn place(&self) -> Option<(&Rows<'_>, usize)> {
+        let loan = self.loan.as_deref()?;
+        // SAFETY: null, or the rows that `execute` borrows until it ends the loan; the module's text says why no
+        // callback of this cursor runs while it does.
+        let rows = unsafe { loan.rows.load(Ordering::Relaxed).as_ref() }?;
+        Some((rows, loan.at.load(Ordering::Relaxed)))
+    }
+}
+
+/// Runs a callback's work; a panic becomes an error of the statement.
+fn guarded(work: impl FnOnce() -> c_int) -> c_int {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(ffi::SQLITE_INTERNAL)
+}
+
+/// The table's callbacks. Without `xCreate` it is there by itself and cannot be created under another name; without
+/// `xUpdate` it can only be read.
+static MODULE: ffi::sqlite3_module = ffi::sqlite3_module {
+    iVersion: 0,
+    xCreate: None,
+    xConnect: Some(connect),
+    xBestIndex: Some(best_index),
+    xDisconnect: Some(disconnect),
+    xDestroy: None,
+    xOpen: Some(open),
+    xClose: Some(close),
+    xFilter: Some(filter),
+    xNext: Some(next),
+    xEof: Some(eof),
+    xColumn: Some(column),
+    xRowid: Some(rowid),
+    xUpdate: None,
+    xBegin: None,
+    xSync: None,
+    xCommit: None,
+    xRollback: None,
+    xFindFunction: None,
+    xRename: None,
+    xSavepoint: None,
+    xRelease: None,
+    xRollbackTo: None,
+    xShadowName: None,
+    xIntegrity: None,
+};
+
+/// What SQLite calls for each connection that it opens.
+unsafe extern "C" fn register(
+    db: *mut ffi::sqlite3,
+    _message: *mut *mut c_char,
+    _api: *const ffi::sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: SQLite gives the connection that it is opening; name and module live as long as the program.
+    unsafe { ffi::sqlite3_create_module_v2(db, NAME.as_ptr(), &raw const MODULE, ptr::null_mut(), None) }
+}
+
+/// The declaration of the table: its columns are never looked at but by their numbers.
+fn declaration() -> Option<&'static CStr> {
+    static DECLARATION: OnceLock<Option<CString>> = OnceLock::new();
+    let declaration = DECLARATION.get_or_init(|| {
+        let mut text = "CREATE TABLE x(".to_owned();
+        for number in 0..COLUMNS {
+            write!(text, "c{number},").ok()?;
+        }
+        text.push_str("token HIDDEN)");
+        CString::new(text).ok()
+    });
+    declaration.as_deref()
+}
+
+unsafe extern "C" fn connect(
+    db: *mut ffi::sqlite3,
+    _aux: *mut c_void,
+    _argc: c_int,
+    _argv: *const *const c_char,
+    table: *mut *mut ffi::sqlite3_vtab,
+    _message: *mut *mut c_char,
+) -> c_int {
+    guarded(|| {
+        let Some(declaration) = declaration() else { return ffi::SQLITE_INTERNAL };
+        // SAFETY: SQLite gives its connection, and the declaration is a C string that lives on.
+        let code = unsafe { ffi::sqlite3_declare_vtab(db, declaration.as_ptr()) };
+        if code != ffi::SQLITE_OK {
+            return code;
+        }
+        // Not for triggers and views: nothing in a file may make a statement read rows.
+        // SAFETY: called from within `xConnect`, with an option that has no further argument.
+        unsafe { ffi::sqlite3_vtab_config(db, ffi::SQLITE_VTAB_DIRECTONLY) };
+        let new = ffi::sqlite3_vtab { pModule: ptr::null(), nRef: 0, zErrMsg: ptr::null_mut() };
+        // SAFETY: SQLite gives a place for the table, which `disconnect` takes back.
+        unsafe { table.write(Box::into_raw(Box::new(new))) };
+        ffi::SQLITE_OK
+    })
+}
+
+unsafe extern "C" fn disconnect(table: *mut ffi::sqlite3_vtab) -> c_int {
+    // SAFETY: the table came from `connect`, and SQLite does not use it any more.
+    drop(unsafe { Box::from_raw(table) });
+    ffi::SQLITE_OK
+}
+
+/// There is one way to read the table: by its token.
+unsafe extern "C" fn best_index(_table: *mut ffi::sqlite3_vtab, info: *mut ffi::sqlite3_index_info) -> c_int {
+    guarded(|| {
+        // SAFETY: SQLite gives a filled struct that nobody else uses during the call.
+        let Some(info) = (unsafe { info.as_mut() }) else { return ffi::SQLITE_MISUSE };
+        let count = usize::try_from(info.nConstraint).unwrap_or_default();
+        for index in 0..count {
+            // SAFETY: SQLite gives `nConstraint` constraints, and as many places for what is made of them.
+            let (constraint, usage) =
+                unsafe { (&*info.aConstraint.add(index), &mut *info.aConstraintUsage.add(index)) };
+            let is_token = usize::try_from(constraint.iColumn) == Ok(TOKEN_COLUMN)
+                && i32::from(constraint.op) == ffi::SQLITE_INDEX_CONSTRAINT_EQ;
+            if is_token && constraint.usable != 0 {
+                usage.argvIndex = 1;
+                usage.omit = 1;
+                info.estimatedCost = 1.0;
+                return ffi::SQLITE_OK;
+            }
+        }
+        ffi::SQLITE_CONSTRAINT
+    })
+}
+
+unsafe extern "C" fn open(
+    _table: *mut ffi::sqlite3_vtab,
+    cursor: *mut *mut ffi::sqlite3_vtab_cursor,
+) -> c_int {
+    guarded(|| {
+        let base = ffi::sqlite3_vtab_cursor { pVtab: ptr::null_mut() };
+        let new = Box::into_raw(Box::new(Cursor { base, loan: None }));
+        // SAFETY: SQLite gives a place for the cursor, which `close` takes back.
+        unsafe { cursor.write(new.cast()) };
+        ffi::SQLITE_OK
+    })
+}
+
+unsafe extern "C" fn close(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
+    // SAFETY: the cursor came from `open`, and SQLite does not use it any more.
+    drop(unsafe { Box::from_raw(cursor.cast::<Cursor>()) });
+    ffi::SQLITE_OK
+}
+
+/// Puts the cursor on the first row of the loan with the token.
+unsafe extern "C" fn filter(
+    cursor: *mut ffi::sqlite3_vtab_cursor,
+    _plan: c_int,
+    _plan_text: *const c_char,
+    argc: c_int,
+    argv: *mut *mut ffi::sqlite3_value,
+) -> c_int {
+    guarded(|| {
+        if argc != 1 {
+            return ffi::SQLITE_MISUSE;
+        }
+        // SAFETY: the cursor came from `open`, nobody else uses it during the call, and there is one argument.
+        let (cursor, token) =
+            unsafe { (&mut *cursor.cast::<Cursor>(), ffi::sqlite3_value_int64(argv.read())) };
+        cursor.loan = LOANS
+            .with_borrow(|loans| loans.iter().find(|(of, _)| *of == token).map(|(_, loan)| Arc::clone(loan)));
+        let Some(loan) = &cursor.loan else { return ffi::SQLITE_MISUSE };
+        loan.at.store(0, Ordering::Relaxed);
+        ffi::SQLITE_OK
+    })
+}
+
+unsafe extern "C" fn next(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
+    // SAFETY: the cursor came from `open`, and nobody changes it during the call.
+    if let Some(loan) = unsafe { &(*cursor.cast::<Cursor>()).loan } {
+        loan.at.fetch_add(1, Ordering::Relaxed);
+    }
+    ffi::SQLITE_OK
+}
+
+unsafe extern "C" fn eof(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
+    // SAFETY: the cursor came from `open`, and nobody changes it during the call.
+    let cursor = unsafe { &*cursor.cast::<Cursor>() };
+    let is_on_row = cursor.place().is_some_and(|(rows, at)| at < rows.numbers.len());
+    c_int::from(!is_on_row)
+}
+
+/// Hands the value of a column over. What is not handed over is null to SQLite.
+unsafe extern "C" fn column(
+    cursor: *mut ffi::sqlite3_vtab_cursor,
+    context: *mut ffi::sqlite3_context,
+    column: c_int,
+) -> c_int {
+    guarded(|| {
+        // SAFETY: the cursor came from `open`, and nobody changes it during the call.
+        let cursor = unsafe { &*cursor.cast::<Cursor>() };
+        let Some((rows, at)) = cursor.place() else { return ffi::SQLITE_ABORT };
+        let (Some(row), Ok(column)) = (rows.numbers.get(at), usize::try_from(column)) else {
+            return ffi::SQLITE_MISUSE;
+        };
+        match rows.batch.value(*row, column) {
+            Value::Absent | Value::Null => {}
+            // SAFETY: SQLite gives the place for the value.
+            Value::Int(number) => unsafe { ffi::sqlite3_result_int64(context, number) },
+            // SAFETY: as above; the text lies in the batch, which outlives the statement's run.
+            Value::Text(text) => unsafe {
+                let (encoding, len) = (ffi::SQLITE_UTF8 as u8, text.len() as u64);
+                ffi::sqlite3_result_text64(
+                    context,
+                    text.as_ptr().cast(),
+                    len,
+                    ffi::SQLITE_STATIC(),
+                    encoding,
+                );
+            },
+        }
+        ffi::SQLITE_OK
+    })
+}
+
+unsafe extern "C" fn rowid(cursor: *mut ffi::sqlite3_vtab_cursor, number: *mut ffi::sqlite3_int64) -> c_int {
+    guarded(|| {
+        // SAFETY: the cursor came from `open`, and nobody changes it during the call.
+        let at = unsafe { &*cursor.cast::<Cursor>() }.place().map_or(0, |(_, at)| at);
+        // SAFETY: SQLite gives a place for the number.
+        unsafe { number.write(i64::try_from(at).unwrap_or_default()) };
+        ffi::SQLITE_OK
+    })
+}
