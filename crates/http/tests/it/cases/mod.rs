@@ -3,6 +3,7 @@
 use super::BACKEND;
 
 mod archives;
+mod buckets;
 mod cancelling;
 mod client;
 mod data;

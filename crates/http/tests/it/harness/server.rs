@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) http: HttpSettings,
     pub(crate) jobs: JobSettings,
     pub(crate) store: StoreSettings,
+    pub(crate) storage: StorageSettings,
 }
 
 /// A running server; dropping it stops it and removes its folder.
@@ -65,12 +66,12 @@ impl TestServer {
             http: HttpSettings { server_threads: 1, shutdown_grace_s: 1, ..HttpSettings::default() },
             jobs: JobSettings { workers: 2, ..JobSettings::default() },
             store: StoreSettings::new(home.url(dir.path())),
+            storage: StorageSettings::folder(dir.path().join("objects")),
         };
         adjust(&mut settings);
         let custody = Custody::take(&settings.store.url).unwrap();
         let store = Store::open(&settings.store).unwrap();
-        let folder = StorageSettings::folder(dir.path().join("objects"));
-        let objects = Objects::open(&folder, dir.path()).unwrap();
+        let objects = Objects::open(&settings.storage, dir.path()).unwrap();
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
         let jobs =
             Jobs::start(custody, store.clone(), objects.clone(), settings.jobs, clock.clone(), ids.clone())
