@@ -23,11 +23,38 @@ enum Meets {
 struct Things {
     restore: String,
     run: String,
+    /// A configuration of an extract, its completed run, and an entry of what that made.
+    extract: String,
+    extract_run: String,
+    artifact: String,
 }
 
 impl Things {
+    /// Words in paths and the ids that they stand for; no word is a part of an earlier one.
+    fn named(&self) -> [(&'static str, &str); 5] {
+        [
+            ("EXTRACT_RUN", &self.extract_run),
+            ("ARTIFACT", &self.artifact),
+            ("RESTORE", &self.restore),
+            ("EXTRACT", &self.extract),
+            ("RUN", &self.run),
+        ]
+    }
+
     fn path(&self, template: &str) -> String {
-        template.replace("RESTORE", &self.restore).replace("RUN", &self.run)
+        self.named().iter().fold(template.to_owned(), |path, (word, id)| path.replace(word, id))
+    }
+
+    /// Things that nobody has.
+    fn unknown() -> Self {
+        let [restore, run, extract, extract_run, artifact] =
+            ["restore_x", "run_x", "extract_x", "run_y", "artifact_x"].map(str::to_owned);
+        Self { restore, run, extract, extract_run, artifact }
+    }
+
+    /// The text without their ids.
+    fn removed_from(&self, text: &str) -> String {
+        self.named().iter().fold(text.to_owned(), |text, (_, id)| text.replace(id, "ID"))
     }
 }
 
@@ -41,6 +68,8 @@ const NO_FIELD: Meets = Meets::Unknown(404, "FIELD_NOT_FOUND");
 /// Every route with a token must be here.
 fn table() -> Vec<Row> {
     let mut rows = restore_rows();
+    rows.extend(extract_rows());
+    rows.extend(bookkeeping_rows());
     rows.extend(data_rows());
     rows.extend(describe_rows());
     rows
@@ -56,13 +85,56 @@ fn restore_rows() -> Vec<Row> {
     ]
 }
 
+fn extract_rows() -> Vec<Row> {
+    let archive = ("/api/extracts/runs/{run_id}/download", "/api/extracts/runs/EXTRACT_RUN/download");
+    let artifact =
+        ("/api/extracts/artifacts/{artifact_id}/download", "/api/extracts/artifacts/ARTIFACT/download");
+    vec![
+        ("POST", "/api/extracts/{id}/run", "/api/extracts/EXTRACT/run", Json::Null, NO_RECORD),
+        ("POST", "/api/extracts/{id}/cancel", "/api/extracts/EXTRACT/cancel", Json::Null, NO_RECORD),
+        ("GET", archive.0, archive.1, Json::Null, NO_RECORD),
+        ("GET", artifact.0, artifact.1, Json::Null, NO_RECORD),
+        // A restore cannot read it either.
+        (
+            "POST",
+            "/api/data/{model}",
+            "/api/data/restores",
+            json!({ "name": "x", "source_type": "extract_run", "source_ref": "EXTRACT_RUN" }),
+            Meets::Unknown(400, "BAD_REQUEST"),
+        ),
+    ]
+}
+
+/// How the first tenant's bookkeeping looks to the other, record by record.
+fn bookkeeping_rows() -> Vec<Row> {
+    use Meets::Nothing;
+    let one = "/api/data/{model}/{id}";
+    let all = "/api/data/{model}";
+    vec![
+        ("GET", all, "/api/data/restores", Json::Null, Nothing),
+        ("GET", all, "/api/data/restore_runs", Json::Null, Nothing),
+        ("GET", all, "/api/data/restore_logs?filter[where][run_id]=RUN", Json::Null, Nothing),
+        ("GET", all, "/api/data/extracts", Json::Null, Nothing),
+        ("GET", all, "/api/data/extract_runs", Json::Null, Nothing),
+        ("GET", all, "/api/data/extract_artifacts?filter[where][run_id]=EXTRACT_RUN", Json::Null, Nothing),
+        ("GET", one, "/api/data/restores/RESTORE", Json::Null, NO_RECORD),
+        ("GET", one, "/api/data/restore_runs/RUN", Json::Null, NO_RECORD),
+        ("GET", one, "/api/data/extracts/EXTRACT", Json::Null, NO_RECORD),
+        ("GET", one, "/api/data/extract_runs/EXTRACT_RUN", Json::Null, NO_RECORD),
+        ("GET", one, "/api/data/extract_artifacts/ARTIFACT", Json::Null, NO_RECORD),
+        ("PUT", one, "/api/data/restores/RESTORE", json!({ "enabled": false }), NO_RECORD),
+        ("PUT", one, "/api/data/extracts/EXTRACT", json!({ "enabled": false }), NO_RECORD),
+        ("PUT", all, "/api/data/extracts", json!([{ "id": "EXTRACT", "enabled": false }]), NO_RECORD),
+        ("DELETE", one, "/api/data/restores/RESTORE", Json::Null, NO_RECORD),
+        ("DELETE", one, "/api/data/extracts/EXTRACT", Json::Null, NO_RECORD),
+        ("DELETE", all, "/api/data/extracts?permanent=true", json!(["EXTRACT"]), NO_RECORD),
+    ]
+}
+
 fn data_rows() -> Vec<Row> {
     use Meets::{Nothing, OwnWorld};
     let record = || json!({ "title": "taken over" });
     vec![
-        ("GET", "/api/data/{model}", "/api/data/restores", Json::Null, Nothing),
-        ("GET", "/api/data/{model}", "/api/data/restore_runs", Json::Null, Nothing),
-        ("GET", "/api/data/{model}", "/api/data/restore_logs?filter[where][run_id]=RUN", Json::Null, Nothing),
         ("GET", "/api/data/{model}", "/api/data/orders?trashed=include", Json::Null, Nothing),
         ("GET", "/api/data/{model}", "/api/data/secrets", Json::Null, NO_MODEL),
         (
@@ -80,16 +152,7 @@ fn data_rows() -> Vec<Row> {
             NO_RECORD,
         ),
         ("DELETE", "/api/data/{model}", "/api/data/orders", json!(["only-alpha"]), NO_RECORD),
-        ("GET", "/api/data/{model}/{id}", "/api/data/restores/RESTORE", Json::Null, NO_RECORD),
-        ("GET", "/api/data/{model}/{id}", "/api/data/restore_runs/RUN", Json::Null, NO_RECORD),
         ("GET", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", Json::Null, NO_RECORD),
-        (
-            "PUT",
-            "/api/data/{model}/{id}",
-            "/api/data/restores/RESTORE",
-            json!({ "enabled": false }),
-            NO_RECORD,
-        ),
         ("PUT", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", record(), NO_RECORD),
         ("PATCH", "/api/data/{model}/{id}", "/api/data/orders/only-alpha", record(), NO_RECORD),
         (
@@ -99,7 +162,6 @@ fn data_rows() -> Vec<Row> {
             Json::Null,
             NO_RECORD,
         ),
-        ("DELETE", "/api/data/{model}/{id}", "/api/data/restores/RESTORE", Json::Null, NO_RECORD),
     ]
 }
 
@@ -150,8 +212,16 @@ async fn furnish(alpha: &Session) -> Things {
     let secret = json!({ "fields": [{ "field_name": "code", "type": "text" }] });
     assert_eq!(alpha.post("/api/describe/secrets", secret).await.status, 201);
     let run = alpha.restore(orders_archive(&["a"]), "upsert").await;
-    let text = |key: &str| run[key].as_str().unwrap().to_owned();
-    Things { restore: text("restore_id"), run: text("id") }
+    let extract_run = alpha.extract(json!({ "name": "Everything" })).await;
+    let artifacts = alpha.artifacts(&extract_run).await;
+    let text = |record: &Json, key: &str| record[key].as_str().unwrap().to_owned();
+    Things {
+        restore: text(&run, "restore_id"),
+        run: text(&run, "id"),
+        extract: text(&extract_run, "extract_id"),
+        extract_run: text(&extract_run, "id"),
+        artifact: text(&artifacts[0], "id"),
+    }
 }
 
 async fn call(session: &Session, method: &str, path: &str, body: &Json) -> crate::harness::Answer {
@@ -168,15 +238,17 @@ async fn another_tenant_meets_nothing_of_the_first() {
     let alphas_world = async || {
         let restores = alpha.get("/api/data/restores").await.text;
         let runs = alpha.get("/api/data/restore_runs").await.text;
-        (server.dump("alpha"), restores, runs)
+        let extracts = alpha.get("/api/data/extracts").await.text;
+        let artifacts = alpha.get("/api/data/extract_artifacts").await.text;
+        (server.dump("alpha"), restores, runs, extracts, artifacts)
     };
     let before = alphas_world().await;
-    let unknown = Things { restore: "restore_unknown".to_owned(), run: "run_unknown".to_owned() };
+    let unknown = Things::unknown();
     for (method, pattern, template, body, meets) in table() {
         if template.is_empty() {
             continue; // Uploads: below, and where sources are refused.
         }
-        let answer = call(&beta, method, &things.path(template), &body).await;
+        let answer = call(&beta, method, &things.path(template), &with_ids(&body, &things)).await;
         match meets {
             Meets::Nothing => assert_eq!((answer.status, answer.records().len()), (200, 0), "{template}"),
             Meets::OwnWorld(status) => {
@@ -184,16 +256,10 @@ async fn another_tenant_meets_nothing_of_the_first() {
             }
             Meets::Unknown(status, code) => {
                 answer.refused(status, code);
-                let same = call(
-                    &beta,
-                    method,
-                    &unknown.path(template).replace("only-alpha", "nobodys"),
-                    &unknown_in(&body),
-                )
-                .await;
+                let path = unknown.path(template).replace("only-alpha", "nobodys");
+                let same = call(&beta, method, &path, &unknown_in(&with_ids(&body, &unknown))).await;
                 let nameless = |text: &str| {
-                    let text = text.replace(&things.restore, "ID").replace(&things.run, "ID");
-                    let text = text.replace("restore_unknown", "ID").replace("run_unknown", "ID");
+                    let text = unknown.removed_from(&things.removed_from(text));
                     text.replace("only-alpha", "ID").replace("nobodys", "ID")
                 };
                 assert_eq!(nameless(&answer.text), nameless(&same.text), "{method} {pattern}");
@@ -202,6 +268,11 @@ async fn another_tenant_meets_nothing_of_the_first() {
     }
     assert_eq!(alphas_world().await, before);
     assert_eq!(beta.titles().await, [("a".to_owned(), "beta's".to_owned())]);
+}
+
+/// The body with ids in the place of the words that stand for them.
+fn with_ids(body: &Json, things: &Things) -> Json {
+    serde_json::from_str(&things.path(&body.to_string())).unwrap()
 }
 
 /// The body with an id that nobody has.

@@ -33,6 +33,7 @@ async fn metrics_count_requests_by_route_and_runs_by_outcome() {
     let server = TestServer::start(BACKEND).await;
     let full = server.session("alpha", "full");
     full.restore(orders_archive(&["a", "b"]), "upsert").await;
+    full.extract(serde_json::json!({ "name": "All" })).await;
     full.get("/api/data/orders/a").await;
     full.get("/no/such/address").await;
     let text = server.session_with(None).get("/metrics").await.text;
@@ -40,6 +41,7 @@ async fn metrics_count_requests_by_route_and_runs_by_outcome() {
         r#"reinstate_http_request_duration_seconds_count{method="GET",route="/api/data/{model}/{id}",status="200"}"#,
         r#"reinstate_http_request_duration_seconds_count{method="GET",route="none",status="404"} 1"#,
         r#"reinstate_runs_total{status="completed",strategy="upsert"} 1"#,
+        r#"reinstate_extract_runs_total{status="completed"} 1"#,
         r#"reinstate_records_total{outcome="imported"} 2"#,
         "reinstate_queue_depth 0",
         "reinstate_workers 2",

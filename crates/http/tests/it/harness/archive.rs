@@ -1,6 +1,11 @@
-//! Small archives, made for one test each.
+//! Small archives, made for one test each, and what is in those that a server made.
 
-use reinstate_archive::{ArchiveWriter, ManifestHeader};
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use reinstate_archive::{Archive, ArchiveWriter, Limits, ManifestHeader};
+use sha2::{Digest, Sha256};
 
 /// An archive with the given `describe.yaml` (none where empty) and data files: model, lines.
 pub(crate) fn archive(describe: &str, files: &[(&str, &[&str])]) -> Vec<u8> {
@@ -34,4 +39,45 @@ pub(crate) fn orders_archive(ids: &[&str]) -> Vec<u8> {
     let lines: Vec<String> =
         ids.iter().map(|id| format!(r#"{{"id":"{id}","title":"from archive"}}"#)).collect();
     archive_of("orders:\n  status: active\n  fields:\n    title: { type: text }\n", &[("orders", lines)])
+}
+
+/// The entries of a sound archive, by name.
+pub(crate) fn entries(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let faults = Archive::faults(Cursor::new(archive), Limits::default());
+    assert!(faults.is_empty(), "{faults:?}");
+    let mut archive = Archive::open(Cursor::new(archive), Limits::default()).unwrap();
+    let names: Vec<String> = archive.entries().iter().map(|entry| entry.name.clone()).collect();
+    let mut content = |name: &str| {
+        let mut content = Vec::new();
+        let taken = archive.read_entry(name, |piece| {
+            content.extend_from_slice(piece);
+            ControlFlow::Continue(())
+        });
+        taken.unwrap();
+        content
+    };
+    names.into_iter().map(|name| (name.clone(), content(&name))).collect()
+}
+
+/// The entries but for the manifest, which alone tells one run from another.
+pub(crate) fn content(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut entries = entries(archive);
+    assert!(entries.remove("manifest.json").is_some(), "{:?}", entries.keys());
+    entries
+}
+
+/// The ids of the records in an entry, in their order.
+pub(crate) fn ids_in(archive: &[u8], entry: &str) -> Vec<String> {
+    let entries = entries(archive);
+    let text = std::str::from_utf8(&entries[entry]).unwrap();
+    let id = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        record["id"].as_str().unwrap().to_owned()
+    };
+    text.lines().map(id).collect()
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn checksum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -112,13 +112,12 @@ impl TestServer {
 
     /// Waits until no file of any upload is left: what is dropped on the way in is removed in the background.
     pub(crate) async fn no_uploads_left(&self) {
-        let poll = async {
-            let mut ticks = tokio::time::interval(Duration::from_millis(10));
-            while !self.stored_uploads().is_empty() {
-                ticks.tick().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), poll).await.expect("the files are removed");
+        none_left(|| self.stored_uploads()).await;
+    }
+
+    /// Waits until no file of any extract is left: what a run does not keep is removed after it ended.
+    pub(crate) async fn no_archives_left(&self) {
+        none_left(|| files_below(&self.dir.path().join("objects/extracts"))).await;
     }
 
     /// Stops gracefully; the wish is sent at once, the future ends when the server has.
@@ -141,6 +140,16 @@ impl Drop for TestServer {
         drop(self.handle.stop(false));
         self.jobs.wake();
     }
+}
+
+async fn none_left(files: impl Fn() -> Vec<PathBuf>) {
+    let poll = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(10));
+        while !files().is_empty() {
+            ticks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), poll).await.expect("the files are removed");
 }
 
 fn files_below(dir: &Path) -> Vec<PathBuf> {

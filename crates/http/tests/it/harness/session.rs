@@ -25,6 +25,7 @@ pub(crate) struct Session {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
     pub(crate) text: String,
     /// The body as JSON; null where it is none.
     pub(crate) body: Json,
@@ -100,10 +101,49 @@ impl Session {
 
     /// The run's record once it has ended.
     pub(crate) async fn wait_for_run(&self, run_id: &str) -> Json {
-        let ended = |run: &Json| {
-            ["completed", "failed", "cancelled"].contains(&run["status"].as_str().unwrap_or_default())
-        };
-        self.wait_until(&format!("/api/data/restore_runs/{run_id}"), ended).await
+        self.wait_until(&format!("/api/data/restore_runs/{run_id}"), is_ended).await
+    }
+
+    /// Makes an extract configuration and answers its id.
+    pub(crate) async fn extract_made(&self, body: Json) -> String {
+        let made = self.post("/api/data/extracts", body).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        made.body["data"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes an extract configuration, runs it and answers the run's record, which must be completed.
+    pub(crate) async fn extract(&self, body: Json) -> Json {
+        let id = self.extract_made(body).await;
+        let run = self.extract_ran(&id).await;
+        assert_eq!(run["status"], "completed", "{run}");
+        run
+    }
+
+    /// Runs an extract configuration and answers the run's record once it has ended.
+    pub(crate) async fn extract_ran(&self, id: &str) -> Json {
+        let queued = self.call("POST", &format!("/api/extracts/{id}/run")).await;
+        assert_eq!(queued.status, 200, "{}", queued.text);
+        self.wait_for_extract(queued.body["data"]["run_id"].as_str().unwrap()).await
+    }
+
+    /// The record of an extract's run once it has ended.
+    pub(crate) async fn wait_for_extract(&self, run_id: &str) -> Json {
+        self.wait_until(&format!("/api/data/extract_runs/{run_id}"), is_ended).await
+    }
+
+    /// The records of what a run made.
+    pub(crate) async fn artifacts(&self, run: &Json) -> Vec<Json> {
+        let run_id = run["id"].as_str().unwrap();
+        let path = format!("/api/data/extract_artifacts?filter[where][run_id]={run_id}&order=artifact_name");
+        self.get(&path).await.records().to_vec()
+    }
+
+    /// The archive of a completed run.
+    pub(crate) async fn archive_of(&self, run: &Json) -> Vec<u8> {
+        let path = format!("/api/extracts/runs/{}/download", run["id"].as_str().unwrap());
+        let answer = self.get(&path).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.bytes
     }
 
     /// The record at `path` once it is as asked for.
@@ -143,12 +183,18 @@ impl Session {
     }
 }
 
+/// Whether a run will not change any more.
+fn is_ended(run: &Json) -> bool {
+    ["completed", "failed", "cancelled"].contains(&run["status"].as_str().unwrap_or_default())
+}
+
 impl Answer {
     async fn of(response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let bytes = response.bytes().await.unwrap().to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Self { status, headers, text, body }
+        Self { status, headers, bytes, text, body }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
