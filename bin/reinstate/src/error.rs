@@ -94,6 +94,23 @@ pub(crate) enum ProgramError {
     /// The user stopped an upload.
     #[error("interrupted before the upload was complete; nothing was queued")]
     UploadInterrupted,
+    /// The file that is to be written is there.
+    #[error("{path} is there already; --force overwrites it")]
+    OutputExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The user stopped an extract before it began.
+    #[error("interrupted before the extract was queued")]
+    ExtractInterrupted,
+    /// The user stopped a download.
+    #[error(
+        "interrupted before the download was complete; the server keeps the archive of run {run_id} for a day"
+    )]
+    DownloadInterrupted {
+        /// The run.
+        run_id: String,
+    },
     /// The server refused, or is not there.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -125,6 +142,7 @@ impl ProgramError {
             | Self::TokenKeysSeveral
             | Self::VariableNotText { .. }
             | Self::SecretMissing
+            | Self::OutputExists { .. }
             | Self::App(_)
             | Self::Client(
                 ClientError::Address { .. } | ClientError::File { .. } | ClientError::Unwritable { .. },
@@ -137,6 +155,8 @@ impl ProgramError {
             | Self::Jobs(_)
             | Self::Mint(_)
             | Self::UploadInterrupted
+            | Self::ExtractInterrupted
+            | Self::DownloadInterrupted { .. }
             | Self::Client(_) => 1,
         }
     }

@@ -27,7 +27,8 @@ pub(crate) async fn cancel_is_wanted(progress: &Progress) {
     }
 }
 
-async fn interrupted() {
+/// Resolves with the next Ctrl-C. Never resolves where Ctrl-C cannot be caught.
+pub(crate) async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
     }

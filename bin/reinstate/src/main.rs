@@ -46,6 +46,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, out: &mut impl Write) -> Result<bool, ProgramError> {
     match command {
         Command::Import(arguments) => client_runtime()?.block_on(commands::import::run(arguments, out)),
+        Command::Extract(arguments) => client_runtime()?.block_on(commands::extract::run(arguments, out)),
         Command::Inspect(arguments) => commands::inspect::run(arguments, out),
         Command::Serve(arguments) => commands::serve::run(arguments, out),
         Command::Demo(arguments) => commands::demo::run(arguments, out),

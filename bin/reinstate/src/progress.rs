@@ -1,15 +1,22 @@
-//! The progress bar of an upload and of a run. Drawn on standard error, and only where a person looks on.
+//! The progress bar of an upload, a download and a run. Drawn on standard error, and only where a person looks on.
 
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use reinstate_api::restore::RunRecord;
+use reinstate_api::extract::ExtractRunRecord;
+use reinstate_api::restore::{RunRecord, RunStatus};
 
 use crate::table::grouped;
 
 /// How often a bar moves by itself, so that one sees that the program lives.
 const TICK_MS: u64 = 100;
+
+/// The bar of bytes that move.
+const TRANSFER: &str = "{prefix} [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}";
+
+/// The bar of a run.
+const RUN: &str = "{prefix} [{bar:40}] {percent:>3} % {elapsed} {msg}";
 
 /// A bar, or nothing at all.
 #[derive(Clone)]
@@ -22,36 +29,57 @@ impl Progress {
         Self(if is_watched { ProgressBar::no_length() } else { ProgressBar::hidden() })
     }
 
-    /// Starts to show an upload.
-    pub(crate) fn upload_begins(&self) {
-        self.restyle("{prefix} [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}");
-        self.0.set_prefix("uploading");
-    }
-
-    /// Shows how many bytes are on their way.
-    pub(crate) fn uploaded(&self, sent_bytes: u64, total_bytes: u64) {
-        self.0.set_length(total_bytes);
-        self.0.set_position(sent_bytes);
-    }
-
-    /// Starts to show a run.
-    pub(crate) fn run_begins(&self) {
+    /// Starts to show bytes that move, such as `uploading`.
+    pub(crate) fn transfer_begins(&self, doing: &'static str) {
         self.0.reset();
-        self.restyle("{prefix} [{bar:40}] {percent:>3} % {elapsed} {msg}");
-        self.0.set_prefix("restoring");
+        self.restyle(TRANSFER);
+        self.0.set_prefix(doing);
+    }
+
+    /// Shows how many of the bytes are through.
+    pub(crate) fn transferred(&self, done_bytes: u64, total_bytes: u64) {
+        self.0.set_length(total_bytes);
+        self.0.set_position(done_bytes);
+    }
+
+    /// Starts to show a restore's run.
+    pub(crate) fn run_begins(&self) {
+        self.percents_begin("restoring");
+    }
+
+    /// Starts to show an extract's run.
+    pub(crate) fn extract_begins(&self) {
+        self.percents_begin("extracting");
+    }
+
+    fn percents_begin(&self, doing: &'static str) {
+        self.0.reset();
+        self.restyle(RUN);
+        self.0.set_prefix(doing);
         self.0.set_length(100);
         self.0.enable_steady_tick(Duration::from_millis(TICK_MS));
     }
 
-    /// Shows the state of a run.
+    /// Shows the state of a restore's run.
     pub(crate) fn run_is(&self, run: &RunRecord) {
-        self.0.set_position(run.progress.clamp(0, 100).unsigned_abs());
         let detail = run.progress_detail.clone().unwrap_or_default();
         let count = [detail.records_imported, detail.records_updated, detail.records_skipped];
         let records = count.into_iter().flatten().sum::<u64>();
-        self.0.set_message(match detail.current_model {
+        self.percents_are(run.progress, run.status, detail.current_model, records);
+    }
+
+    /// Shows the state of an extract's run.
+    pub(crate) fn extract_is(&self, run: &ExtractRunRecord) {
+        let detail = run.progress_detail.clone().unwrap_or_default();
+        let records = detail.records_exported.unwrap_or_default();
+        self.percents_are(run.progress, run.status, detail.current_model, records);
+    }
+
+    fn percents_are(&self, percent: i64, status: RunStatus, model: Option<String>, records: u64) {
+        self.0.set_position(percent.clamp(0, 100).unsigned_abs());
+        self.0.set_message(match model {
             Some(model) => format!("{model}, {} records", grouped(records)),
-            None => run.status.as_str().to_owned(),
+            None => status.as_str().to_owned(),
         });
     }
 
@@ -79,10 +107,7 @@ mod tests {
 
     #[test]
     fn templates_parse() {
-        for template in [
-            "{prefix} [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}",
-            "{prefix} [{bar:40}] {percent:>3} % {elapsed} {msg}",
-        ] {
+        for template in [TRANSFER, RUN] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

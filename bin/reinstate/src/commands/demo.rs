@@ -108,9 +108,9 @@ impl Demo {
         std::fs::write(&path, SAMPLE)?;
         let client = Client::new(&self.server.url(), self.token.clone())?;
         let progress = Progress::new(true);
-        progress.upload_begins();
+        progress.transfer_begins("uploading");
         let shown = progress.clone();
-        let sent = move |sent, total| shown.uploaded(sent, total);
+        let sent = move |sent, total| shown.transferred(sent, total);
         let accepted = client.import(&path, &ImportOptions::default(), sent).await?;
         progress.run_begins();
         let run = run_watch::until_ended(&client, &accepted.run_id, &progress).await;

@@ -81,9 +81,9 @@ async fn upload(
         models: arguments.models.clone(),
         create_models: arguments.create_models,
     };
-    progress.upload_begins();
+    progress.transfer_begins("uploading");
     let shown = progress.clone();
-    let sending = client.import(&arguments.file, &options, move |sent, total| shown.uploaded(sent, total));
+    let sending = client.import(&arguments.file, &options, move |sent, total| shown.transferred(sent, total));
     // A broken upload leaves nothing behind on the server, so there is nothing to ask.
     let accepted = tokio::select! {
         accepted = sending => accepted,

@@ -5,6 +5,7 @@
 
 mod archives;
 mod configuration;
+mod extract;
 mod fence;
 mod import;
 mod inspect;

@@ -3,6 +3,7 @@
 use super::BACKEND;
 
 mod crash;
+mod extract;
 mod import;
 mod shutdown;
 mod workflows;

@@ -146,16 +146,31 @@ async fn either_half_can_be_left_out() {
 }
 
 #[actix_web::test]
-async fn a_filter_or_a_model_that_does_not_fit_the_tenant_fails_the_run_and_is_named() {
+async fn a_filter_that_does_not_fit_its_model_is_refused_at_once() {
     let server = TestServer::start(BACKEND).await;
     let session = server.session("alpha", "full");
     furnish(&session).await;
-    for (body, named) in [
-        (json!({ "name": "x", "filter": { "notes": { "colour": "red" } } }), "colour"),
-        (json!({ "name": "x", "filter": { "notes": { "stars": { "$nope": 1 } } } }), "$nope"),
-        (json!({ "name": "x", "models": ["missing"] }), "missing"),
+    for (filter, named) in [
+        (json!({ "notes": { "colour": "red" } }), "colour"),
+        (json!({ "notes": { "stars": { "$nope": 1 } } }), "$nope"),
+        (json!({ "notes": { "stars": "many" } }), "stars"),
     ] {
-        let id = session.extract_made(body).await;
+        let refused = session.post("/api/data/extracts", json!({ "name": "x", "filter": filter })).await;
+        refused.refused(422, "VALIDATION_ERROR");
+        assert_eq!(refused.data()["errors"][0]["field"], "filter");
+        assert!(refused.message().contains(named), "{}", refused.text);
+    }
+}
+
+#[actix_web::test]
+async fn what_the_tenant_does_not_have_when_it_is_run_fails_the_run_and_is_named() {
+    let server = TestServer::start(BACKEND).await;
+    let session = server.session("alpha", "full");
+    furnish(&session).await;
+    let stars = session.extract_made(json!({ "name": "x", "filter": { "notes": { "stars": 5 } } })).await;
+    assert_eq!(session.call("DELETE", "/api/describe/notes/fields/stars").await.status, 200);
+    let missing = session.extract_made(json!({ "name": "x", "models": ["missing"] })).await;
+    for (id, named) in [(stars, "stars"), (missing, "missing")] {
         let run = session.extract_ran(&id).await;
         assert_eq!(run["status"], "failed", "{run}");
         assert!(run["error"].as_str().unwrap().contains(named), "{run}");
