@@ -1,6 +1,7 @@
 //! What is so on PostgreSQL only.
 
 mod faults;
+mod late_keys;
 mod names;
 mod proxy;
 mod runs;

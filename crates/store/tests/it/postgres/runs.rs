@@ -15,7 +15,7 @@ use crate::fixtures::{
 };
 
 /// Patience enough for a busy machine.
-fn patient(settings: &mut StoreSettings) {
+pub(super) fn patient(settings: &mut StoreSettings) {
     settings.busy_timeout_ms = 30_000;
     settings.target_wait_ms = 30_000;
 }
