@@ -95,9 +95,10 @@ pub(crate) async fn run(arguments: &ExtractArguments, out: &mut impl Write) -> R
     let client = Client::new(&arguments.url, arguments.token.clone())?;
     // Whether it can be written is found out before the server has worked for it.
     let file = Unfinished::begin(&arguments.output, arguments.force)?;
+    let body = body(arguments);
     // From here on an interrupt does not end the program by itself, and nothing is left behind.
     let extract = tokio::select! {
-        made = client.extract_create(&body(arguments)) => made?,
+        made = client.extract_create(&body) => made?,
         () = interrupted() => return Err(ProgramError::ExtractInterrupted),
     };
     let report = extracted(&client, &extract.id, arguments, file).await;
