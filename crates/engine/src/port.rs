@@ -172,6 +172,15 @@ pub trait Target {
         Ok(())
     }
 
+    /// Waits for what the commit would have to wait for long, as readers of what it replaces; the run may still be
+    /// stopped meanwhile. [`Target::commit`] does it itself where nobody did before.
+    ///
+    /// # Errors
+    /// [`TargetError::Stopped`]; [`TargetError::Unavailable`] where the wait was in vain; else where the database fails.
+    fn commit_prepare(&mut self) -> Result<(), TargetError> {
+        Ok(())
+    }
+
     /// Writes the mark and makes everything visible at once.
     ///
     /// # Errors

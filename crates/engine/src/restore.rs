@@ -207,12 +207,14 @@ fn leave_out<R: Read + Seek>(
 }
 
 fn commit(
-    target: Box<dyn Target + '_>,
+    mut target: Box<dyn Target + '_>,
     request: &RestoreRequest,
     counters: Counters,
     cancellation: &Cancellation,
     gate: &mut dyn Gate,
 ) -> Result<(), RestoreError> {
+    // Before the leave to commit, after which nobody can cancel the run.
+    target.commit_prepare()?;
     records::look(cancellation)?;
     if !gate.may_commit() {
         return Err(RestoreError::Stopped(cancellation.stopped().unwrap_or(Stop::Cancelled)));

@@ -62,7 +62,9 @@ pub struct StoreSettings {
     pub tenants_open_max: usize,
     /// How long a writer waits for another one before it gives up, in milliseconds.
     pub busy_timeout_ms: u32,
-    /// How long a restore waits for other writers of its tenant before it gives up, in milliseconds.
+    /// How long a restore waits for other writers of its tenant before it gives up, in milliseconds. Where it exchanges
+    /// tables in the end it waits ten times as long for those who look at them, and it and extracts wait sixty times as
+    /// long for each other.
     pub target_wait_ms: u32,
     /// A tenant that nobody asked for during this time is closed, in milliseconds.
     pub tenant_idle_ms: u64,

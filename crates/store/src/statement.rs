@@ -72,6 +72,13 @@ impl Statement {
         self.bind(CellValue::Int(value))
     }
 
+    /// Adds all of another statement.
+    #[cfg(test)]
+    pub(crate) fn append(&mut self, other: &Self) -> &mut Self {
+        self.pieces.extend_from_slice(&other.pieces);
+        self
+    }
+
     /// How many values there are.
     pub(crate) fn bind_count(&self) -> usize {
         self.pieces.iter().filter(|piece| matches!(piece, Piece::Bind(_) | Piece::Typed(..))).count()

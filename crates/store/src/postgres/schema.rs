@@ -51,7 +51,17 @@ impl Schema {
 
     /// The number of the advisory lock that the one run holds which works in the tenant.
     pub(crate) fn run_lock(&self) -> i64 {
-        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("run in {}", self.name).as_bytes());
+        self.lock("run in")
+    }
+
+    /// The number of the advisory lock that extracts share while they read, and that a run takes before it exchanges
+    /// tables. A run that waits for it holds up extracts that come later, and nobody else.
+    pub(crate) fn extract_lock(&self) -> i64 {
+        self.lock("extract from")
+    }
+
+    fn lock(&self, purpose: &str) -> i64 {
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{purpose} {}", self.name).as_bytes());
         let (high, _) = hash.as_u64_pair();
         high.cast_signed()
     }
@@ -69,6 +79,16 @@ impl Schema {
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}; SET LOCAL lock_timeout = {wait_ms}; {CATALOG_SHARED}",
             self.search_path()
         )
+    }
+
+    /// Takes the lock of extracts for the rest of the session. `wait_ms`: how long to wait for a run that waits for
+    /// earlier extracts, in milliseconds.
+    ///
+    /// It comes before the transaction, because asking for it is a look: the first look of a transaction that reads has
+    /// to come after the lock that [`Schema::begin_extract`] takes.
+    pub(crate) fn extract_enter(&self, wait_ms: u32) -> String {
+        let key = self.extract_lock();
+        format!("SET lock_timeout = {wait_ms}; SELECT pg_catalog.pg_advisory_lock_shared({key})")
     }
 
     /// Begins a long transaction that reads one state, which is that of this moment.

@@ -14,7 +14,6 @@ use super::super::tables;
 use super::super::target_error::{failed, from_store};
 use super::locks::Patience;
 use crate::database::Database;
-use crate::postgres::schema::CATALOG_ALONE;
 use crate::statement::Statement;
 
 const DIALECT: Dialect = Dialect::Postgres;
@@ -118,14 +117,8 @@ impl FreshTables {
         !self.made.is_empty() || !self.waiting.is_empty()
     }
 
-    /// Puts the fresh tables in their places and adds the fields that waited. Nobody else is in the tenant from
-    /// here to the end of the transaction.
-    pub(super) fn publish(
-        &mut self,
-        connection: &mut Database,
-        patience: &Patience,
-    ) -> Result<(), TargetError> {
-        patience.lock(connection, CATALOG_ALONE)?;
+    /// Puts the fresh tables in their places and adds the fields that waited, while nobody else is in the tenant.
+    pub(super) fn publish(&mut self, connection: &mut Database) -> Result<(), TargetError> {
         for (model, fields) in std::mem::take(&mut self.waiting) {
             for field in &fields {
                 run(connection, ddl::add_column(DIALECT, &model, field))?;

@@ -14,6 +14,7 @@ use super::super::batches::Batches;
 use super::super::catalog;
 use super::super::source_error::{failed, from_store, not_opened, stopped_or};
 use super::canceller::Canceller;
+use super::locks::extract_wait_ms;
 use super::target::Place;
 use crate::database::Database;
 use crate::postgres::connection;
@@ -46,8 +47,10 @@ impl PostgresSource {
             .map_err(|error| SourceError::Unavailable { message: format!("no thread: {error}") })?;
         let cancellation = cancellation.clone();
         let mut source = Self { connection, cancellation, is_unread: false, _canceller: canceller };
-        let begun = source.connection.batch_execute(&schema.begin_extract(wait_ms)).map_err(opening);
-        stopped_or(&source.cancellation, begun)?;
+        for sql in [schema.extract_enter(extract_wait_ms(wait_ms)), schema.begin_extract(wait_ms)] {
+            let begun = source.connection.batch_execute(&sql).map_err(opening);
+            stopped_or(&source.cancellation, begun)?;
+        }
         Ok(source)
     }
 }

@@ -49,6 +49,9 @@ pub(in crate::tenant) struct PostgresTarget {
     models: Option<Catalog>,
     patience: Patience,
     canceller: Canceller,
+    schema: Schema,
+    /// Whether nobody else is in the tenant.
+    is_alone: bool,
     is_open: bool,
 }
 
@@ -76,7 +79,19 @@ impl PostgresTarget {
         let canceller = Canceller::watch(address.clone(), pid, cancellation.clone())
             .map_err(|error| TargetError::Unavailable { message: format!("no thread: {error}") })?;
         let (writer, fresh, late) = (Writer::of_run(), FreshTables::default(), LateKeys::default());
-        Ok(Self { connection, writer, fresh, late, models: None, patience, canceller, is_open: true })
+        let schema = schema.clone();
+        Ok(Self {
+            connection,
+            writer,
+            fresh,
+            late,
+            models: None,
+            patience,
+            canceller,
+            schema,
+            is_alone: false,
+            is_open: true,
+        })
     }
 
     /// A statement that was told to end did so because the run was asked to stop.
@@ -147,12 +162,20 @@ impl PostgresTarget {
         exists.map_err(|error| failed("looking for records", error))
     }
 
+    /// Builds what is not built yet and then has the tenant to itself, where something is left for the end that needs it.
+    fn be_alone(&mut self) -> Result<(), TargetError> {
+        self.late.build_all(&mut self.connection)?;
+        if self.fresh.is_needed() && !self.is_alone {
+            self.patience.lock_alone(&mut self.connection, &self.schema)?;
+            self.is_alone = true;
+        }
+        Ok(())
+    }
+
     /// Everything before the commit itself.
     fn prepare(&mut self, mark: &RunMark) -> Result<(), TargetError> {
-        self.late.build_all(&mut self.connection)?;
-        if self.fresh.is_needed() {
-            self.fresh.publish(&mut self.connection, &self.patience)?;
-        }
+        self.be_alone()?;
+        self.fresh.publish(&mut self.connection)?;
         marks::insert(&mut self.connection, mark).map_err(|error| match error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => TargetError::AlreadyApplied,
             error => failed("writing the mark of the run", error),
@@ -248,6 +271,11 @@ impl Target for PostgresTarget {
 
     fn records_end(&mut self, model: &Name) -> Result<(), TargetError> {
         self.finish_keys(model)
+    }
+
+    fn commit_prepare(&mut self) -> Result<(), TargetError> {
+        let alone = self.be_alone();
+        self.told(alone)
     }
 
     fn commit(mut self: Box<Self>, mark: &RunMark) -> Result<(), TargetError> {

@@ -156,3 +156,48 @@ impl fmt::Debug for SqliteSource {
         f.debug_struct("SqliteSource").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use reinstate_describe::filter::filter_from_json;
+    use reinstate_describe::{AccessLevel, Caller, Field, FieldType, Filter, Layout, Model, Name, ddl};
+
+    use super::*;
+
+    fn plan(connection: &mut Database, layout: &Arc<Layout>, filter: Option<&Filter>) -> String {
+        let selection = Selection { layout, filter, caller: &Caller::new(AccessLevel::Read, "ann") };
+        let read = selection_read(Dialect::Sqlite, &selection, GOES_ON).unwrap();
+        let mut explained = Statement::once("EXPLAIN QUERY PLAN ");
+        explained.append(&read);
+        let rows = explained.rows(connection).unwrap();
+        rows.iter().filter_map(|row| row.text(3)).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn order_of_ids_comes_from_their_index_and_filters_use_theirs() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut connection = connection::open(&dir.path().join("x.db"), 1_000, 1_024).unwrap();
+        prepare(&mut connection, &Cancellation::default()).unwrap();
+        connection.batch_execute("PRAGMA query_only = OFF").unwrap();
+        let name = |text: &str| Name::new(text).unwrap();
+        let rank = Field { index: true, ..Field::new(name("rank"), FieldType::Integer) };
+        let model =
+            Model::new(name("items")).with_field(rank).with_field(Field::new(name("title"), FieldType::Text));
+        connection.batch_execute(&ddl::create_table(Dialect::Sqlite, &model)).unwrap();
+        for sql in ddl::create_indexes(Dialect::Sqlite, &model) {
+            connection.batch_execute(&sql).unwrap();
+        }
+        let (layout, mut connection) = (Arc::new(Layout::new(model)), Database::Sqlite(connection));
+        let by_id = plan(&mut connection, &layout, None);
+        assert!(by_id.contains("USING INDEX sqlite_autoindex_items_1"), "{by_id}");
+        assert!(!by_id.contains("ORDER BY"), "{by_id}");
+        let json = serde_json::json!({ "rank": 7 });
+        let by_rank = plan(&mut connection, &layout, Some(&filter_from_json(&json, &layout).unwrap()));
+        assert!(by_rank.contains("USING INDEX $i$items$rank (rank=?)"), "{by_rank}");
+        let json = serde_json::json!({ "title": "x" });
+        let by_title = plan(&mut connection, &layout, Some(&filter_from_json(&json, &layout).unwrap()));
+        assert!(!by_title.contains("ORDER BY"), "{by_title}");
+    }
+}
