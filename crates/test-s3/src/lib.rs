@@ -1,4 +1,5 @@
 //! A server that speaks S3, for tests: real requests, signatures, parts and ranges against a folder, and faults on demand.
+#![allow(clippy::panic, reason = "a test that has no server has nothing else to say")]
 
 mod fault;
 mod server;

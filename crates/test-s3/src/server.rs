@@ -173,7 +173,7 @@ async fn answer(
     }
     // As S3 does; the server behind tells nothing but a missing object.
     let path = request.uri().path();
-    if !path.strip_prefix('/').is_some_and(|path| path.split('/').next() == Some(BUCKET)) {
+    if path.split('/').nth(1) != Some(BUCKET) {
         return Ok(refusal(404, "NoSuchBucket"));
     }
     service.call(request.map(Body::from)).await

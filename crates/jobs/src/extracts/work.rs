@@ -90,10 +90,20 @@ impl Ending {
     fn of_storage(error: &JobsError) -> Self {
         tracing::warn!(error = error.chain(), "the storage does not take the archive of an extract");
         let detail = error.to_string();
-        if let JobsError::Storage { kind: StorageFault::Denied, .. } = error {
-            let sentence = "The storage of archives refused the extract: the server's credentials are not accepted \
-                            there, or there is no such bucket. Have its storage settings looked at, then run it again";
-            return Self::Failed(Failure::plain(sentence, "STORAGE_DENIED", &detail));
+        match error {
+            JobsError::Storage { kind: StorageFault::Denied, .. } => {
+                let sentence = "The storage of archives refused the extract: the server's credentials are not \
+                                accepted there, or there is no such bucket. Have its storage settings looked at, then \
+                                run it again";
+                return Self::Failed(Failure::plain(sentence, "STORAGE_DENIED", &detail));
+            }
+            JobsError::TooLarge { bytes_max } => {
+                let sentence = "The archive is larger than the storage takes in one object; extract fewer models \
+                                at a time";
+                let detail = format!("an object of the bucket has {bytes_max} bytes at most");
+                return Self::Failed(Failure::plain(sentence, "ARCHIVE_TOO_LARGE", &detail));
+            }
+            _ => {}
         }
         let sentence =
             "The storage of archives did not answer each time the extract was tried; run it again later";

@@ -16,10 +16,6 @@ use super::storage_url::{BucketKind, BucketUrl, StorageSettings};
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(4);
 
-/// Longest silence of a bucket: until its answer to a request that has been sent whole, and between two pieces of an
-/// answer. A part of 8 MiB has to be sent within it.
-const SILENCE_MAX: Duration = Duration::from_secs(15);
-
 /// A request that failed later than this after the first try is not tried again. So one that nobody answers is
 /// given up after its first silence, and one that is refused for the moment is tried for a few seconds.
 const RETRY_MAX: Duration = Duration::from_secs(5);
@@ -87,7 +83,7 @@ fn client(settings: &StorageSettings) -> ClientOptions {
     ClientOptions::new()
         .with_allow_http(settings.allow_http)
         .with_connect_timeout(CONNECT_MAX)
-        .with_read_timeout(SILENCE_MAX)
+        .with_read_timeout(settings.silence_max)
         // An object takes as long as it takes, as long as something comes.
         .with_timeout_disabled()
         .with_pool_idle_timeout(IDLE_MAX)

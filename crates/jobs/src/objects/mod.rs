@@ -144,12 +144,13 @@ impl Objects {
         ObjectWriter::begin(Arc::clone(&self.storage), object_key(key)?, bytes_max).await
     }
 
-    /// Starts an object of any size for a thread that may wait. Blocks.
+    /// Starts an object for a thread that may wait: of any size in a folder, of about 80 GB at most in a bucket. Blocks.
     ///
     /// # Errors
     /// [`JobsError::Storage`] where the object cannot be started.
     pub fn writer(&self, key: &str) -> Result<BlockingWriter, JobsError> {
-        block_on(self.put(key, u64::MAX)).map(BlockingWriter::new)
+        let bytes_max = if self.is_bucket() { writer::BUCKET_OBJECT_BYTES_MAX } else { u64::MAX };
+        block_on(self.put(key, bytes_max)).map(BlockingWriter::new)
     }
 
     /// Opens an object for reading here and there. Blocks.

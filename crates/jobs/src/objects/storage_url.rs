@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use object_store::path::Path as Key;
 
@@ -100,6 +101,9 @@ impl fmt::Display for BucketUrl {
     }
 }
 
+/// How long a bucket may be silent where nobody says otherwise.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+
 /// A storage's address with what it takes to reach it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -108,6 +112,10 @@ pub struct StorageSettings {
     pub url: StorageUrl,
     /// Whether a bucket may be spoken to without TLS.
     pub allow_http: bool,
+    /// How long a bucket may be silent: until it answers a request that was sent whole, and between two pieces of its
+    /// answer. A part of 8 MiB has to get there within it. 15 seconds by default, which every call stays within five
+    /// seconds of.
+    pub silence_max: Duration,
     /// What only buckets of S3's kind need.
     pub s3: S3Settings,
 }
@@ -144,7 +152,7 @@ impl StorageSettings {
     /// A storage that is reached by its address alone.
     #[must_use]
     pub fn new(url: StorageUrl) -> Self {
-        Self { url, allow_http: false, s3: S3Settings::default() }
+        Self { url, allow_http: false, silence_max: SILENCE_MAX, s3: S3Settings::default() }
     }
 
     /// A folder.

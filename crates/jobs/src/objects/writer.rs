@@ -15,11 +15,14 @@ use crate::error::JobsError;
 /// Size of a part in a folder: few calls, and little memory an object.
 pub(super) const FOLDER_PART_BYTES: usize = 1 << 20;
 
-/// Size of a part in a bucket: buckets take none below 5 MiB, and 10,000 of them at most, which makes about 80 GB.
+/// Size of a part in a bucket: buckets take none below 5 MiB. Larger where an object may be too large for the number of parts.
 pub(super) const BUCKET_PART_BYTES: usize = 8 << 20;
 
 /// Parts that a bucket takes at most.
-pub(super) const BUCKET_PARTS_MAX: u64 = 10_000;
+const BUCKET_PARTS_MAX: u64 = 10_000;
+
+/// Size of an object of a bucket of which nobody knows beforehand how large it will be.
+pub(super) const BUCKET_OBJECT_BYTES_MAX: u64 = BUCKET_PART_BYTES as u64 * BUCKET_PARTS_MAX;
 
 /// An object on its way in. Nothing is visible before [`ObjectWriter::finish`]; dropping it removes what was written.
 #[derive(Debug)]
@@ -168,9 +171,6 @@ impl Drop for ObjectWriter {
 fn part_bytes(storage: &Storage, bytes_max: u64) -> usize {
     if !storage.is_bucket() {
         return FOLDER_PART_BYTES;
-    }
-    if bytes_max == u64::MAX {
-        return BUCKET_PART_BYTES;
     }
     usize::try_from(bytes_max.div_ceil(BUCKET_PARTS_MAX)).unwrap_or(usize::MAX).max(BUCKET_PART_BYTES)
 }

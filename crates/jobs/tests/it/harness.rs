@@ -293,6 +293,7 @@ fn objects_dir(dir: &Path) -> PathBuf {
 pub(crate) fn bucket_of(server: &S3Server) -> StorageSettings {
     let mut storage = StorageSettings::new(format!("s3://{BUCKET}").parse().unwrap());
     storage.allow_http = true;
+    storage.silence_max = Duration::from_secs(2);
     storage.s3.endpoint = Some(server.endpoint().to_owned());
     storage.s3.path_style = true;
     storage.s3.keys = Some(S3Keys {
