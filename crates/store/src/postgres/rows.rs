@@ -132,3 +132,63 @@ fn field(bytes: &[u8]) -> Result<Option<(Option<&[u8]>, &[u8])>, CodecError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use reinstate_describe::{Field, FieldType, Layout, Model, Name, Value};
+
+    use super::*;
+
+    fn rows() -> RowsBuilder {
+        let name = |text: &str| Name::new(text).unwrap();
+        let model = Model::new(name("m")).with_field(Field::new(name("size"), FieldType::Integer));
+        RowsBuilder::new(Arc::new(Layout::new(model)))
+    }
+
+    fn stream(rows: &RowsBuilder) -> Vec<u8> {
+        let mut stream = codec::COPY_HEADER.to_vec();
+        for (id, size) in [("a", 1), ("bcd", -7)] {
+            codec::row_begin(rows.layout().len(), &mut stream);
+            for column in rows.layout().columns() {
+                let value = match column.name.as_str() {
+                    "id" => Value::Text(id),
+                    "size" => Value::Int(size),
+                    _ => Value::Null,
+                };
+                codec::encode(column.column_type, value, &mut stream).unwrap();
+            }
+        }
+        stream.extend_from_slice(&codec::COPY_TRAILER);
+        stream
+    }
+
+    #[test]
+    fn rows_are_the_same_wherever_the_stream_is_cut() {
+        let stream = stream(&rows());
+        for length in 1..=stream.len() {
+            let mut rows = rows();
+            let mut reader = RowsReader::new(&rows);
+            for piece in stream.chunks(length) {
+                assert!(!reader.has_ended());
+                reader.read(piece, &mut rows).unwrap();
+            }
+            assert!(reader.has_ended());
+            let batch = rows.take();
+            assert_eq!((batch.len(), batch.id(0), batch.id(1)), (2, "a", "bcd"));
+            assert_eq!((batch.value(0, 9), batch.value(1, 9)), (Value::Int(1), Value::Int(-7)));
+        }
+    }
+
+    #[test]
+    fn stream_that_is_none_is_refused_and_one_without_an_end_has_none() {
+        let mut rows = rows();
+        let stream = stream(&rows);
+        let mut reader = RowsReader::new(&rows);
+        reader.read(stream.get(..stream.len() - 2).unwrap(), &mut rows).unwrap();
+        assert!(!reader.has_ended());
+        assert!(reader.read(&[0, 3], &mut rows).is_err());
+        assert!(RowsReader::new(&rows).read(&[b'x'; 64], &mut rows).is_err());
+    }
+}
