@@ -4,8 +4,10 @@ mod artifacts;
 mod configuration;
 mod definition;
 mod download;
+mod ending;
 mod execution;
 mod options;
+mod settlement;
 mod work;
 
 pub use download::ExtractFile;

@@ -9,127 +9,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reinstate_engine::{
-    Cancellation, ExtractEnvironment, ExtractError, ExtractFailure, ExtractPhase, ExtractProgress, Extracted,
-    FailureKind, SourceError, Stop, extract,
+    Cancellation, ExtractEnvironment, ExtractError, ExtractFailure, ExtractPhase, ExtractProgress,
+    SourceError, extract,
 };
 use reinstate_store::control::{
-    ClaimedExtract, ExtractFinish, ExtractObject, ExtractProgressColumns, ExtractRunRecord, RunState,
-    RunStatus,
+    ClaimedExtract, ExtractObject, ExtractProgressColumns, ExtractRunRecord, RunState,
 };
 use reinstate_store::{StoreError, TenantId};
 use serde_json::{Value as Json, json};
 
-use super::{artifacts, options};
-use crate::backoff::Backoff;
+use super::ending::{Ending, Failure};
+use super::{options, settlement};
 use crate::checksum::ChecksumWriter;
-use crate::error::{JobsError, StorageFault};
 use crate::jobs::{Claiming, Inner, lock};
 use crate::latch::Latch;
 use crate::lease::Lease;
 use crate::panic_text::panic_text;
-use crate::patience::persist;
-use crate::settlement::{POSTPONED_MAX, STORAGE_POSTPONED_MAX};
 use crate::watcher;
-
-/// How a start of a run ended.
-enum Ending {
-    /// The archive is stored whole.
-    Completed { extracted: Extracted, object: ExtractObject },
-    /// There is no archive, and trying again would not help.
-    Failed(Failure),
-    /// It was asked to stop.
-    Stopped(Stop, Figures),
-    /// Something is missing that may come back; tried so many times at most.
-    Unavailable { failure: Failure, postponed_max: i64 },
-}
-
-/// How far a run got.
-#[derive(Debug, Clone, Copy, Default)]
-struct Figures {
-    records: u64,
-    models: u64,
-}
-
-/// Why there is no archive.
-struct Failure {
-    sentence: String,
-    detail: String,
-    figures: Figures,
-}
-
-impl Failure {
-    fn plain(sentence: &str, code: &str, what: &str) -> Self {
-        Self {
-            sentence: format!("{sentence}. No archive was kept"),
-            detail: format!("code: {code}\n{what}\n"),
-            figures: Figures::default(),
-        }
-    }
-
-    fn internal(what: &str) -> Self {
-        Self::plain("The extract failed because of an internal error", "INTERNAL_ERROR", what)
-    }
-}
-
-impl Ending {
-    /// The tenant or the control plane is missing.
-    fn without_database(message: &str) -> Self {
-        let sentence = "The tenant's data stayed unavailable for too long; try again later";
-        let failure = Failure::plain(sentence, "SERVICE_UNAVAILABLE", message);
-        Self::Unavailable { failure, postponed_max: POSTPONED_MAX }
-    }
-
-    fn of_store(error: &StoreError) -> Self {
-        match error {
-            StoreError::Unavailable { message } => Self::without_database(message),
-            error => Self::Failed(Failure::internal(&error.to_string())),
-        }
-    }
-
-    /// The storage failed. The run's record is its tenant's to read, and says nothing of where the storage is.
-    fn of_storage(error: &JobsError) -> Self {
-        tracing::warn!(error = error.chain(), "the storage does not take the archive of an extract");
-        let detail = error.to_string();
-        match error {
-            JobsError::Storage { kind: StorageFault::Denied, .. } => {
-                let sentence = "The storage of archives refused the extract: the server's credentials are not \
-                                accepted there, or there is no such bucket. Have its storage settings looked at, then \
-                                run it again";
-                return Self::Failed(Failure::plain(sentence, "STORAGE_DENIED", &detail));
-            }
-            JobsError::TooLarge { bytes_max } => {
-                let sentence = "The archive is larger than the storage takes in one object; extract fewer models \
-                                at a time";
-                let detail = format!("an object of the bucket has {bytes_max} bytes at most");
-                return Self::Failed(Failure::plain(sentence, "ARCHIVE_TOO_LARGE", &detail));
-            }
-            _ => {}
-        }
-        let sentence =
-            "The storage of archives did not answer each time the extract was tried; run it again later";
-        let failure = Failure::plain(sentence, "STORAGE_UNAVAILABLE", &detail);
-        Self::Unavailable { failure, postponed_max: STORAGE_POSTPONED_MAX }
-    }
-
-    fn of_failure(failure: ExtractFailure) -> Self {
-        let ExtractFailure { error, records, models } = failure;
-        let figures = Figures { records, models };
-        match *error {
-            ExtractError::Stopped(stop) => Self::Stopped(stop, figures),
-            ExtractError::Source(SourceError::Unavailable { message }) => Self::without_database(&message),
-            ExtractError::Output(error) => match error.downcast::<JobsError>() {
-                Ok(error) => Self::of_storage(&error),
-                Err(error) => Self::of_storage(&JobsError::storage("storing an archive", error)),
-            },
-            error => {
-                if error.kind() == FailureKind::Internal {
-                    tracing::error!(%error, "an extract failed");
-                }
-                Self::Failed(Failure { sentence: error.sentence(), detail: error.detail(), figures })
-            }
-        }
-    }
-}
 
 /// Carries a run out that was claimed by a call begun at `asked`.
 pub(crate) fn execute(inner: &Inner, claimed: &ClaimedExtract, asked: Instant, claiming: Claiming<'_>) {
@@ -176,7 +72,7 @@ fn accompany(
             (Err(error), _) | (_, Err(error)) => Ending::without_database(&format!("no thread: {error}")),
         };
         note_last(inner, run, &board);
-        settle(inner, run, ending);
+        settlement::settle(inner, run, ending);
         done.open();
     });
 }
@@ -323,105 +219,5 @@ fn told(failure: ExtractFailure, cancellation: &Cancellation) -> ExtractFailure 
             ExtractFailure { error: Box::new(ExtractError::Stopped(stop)), ..failure }
         }
         _ => failure,
-    }
-}
-
-/// Writes down what became of the run and lets go of it.
-fn settle(inner: &Inner, run: &ExtractRunRecord, ending: Ending) {
-    match ending {
-        Ending::Completed { extracted, object } => complete(inner, run, extracted, object),
-        Ending::Failed(failure) => fail(inner, run, failure),
-        Ending::Stopped(Stop::Cancelled, figures) => {
-            // The run is cancelled already; what is left is to let go of it.
-            let failure = Failure { figures, ..Failure::internal("cancelled") };
-            fail(inner, run, failure);
-        }
-        Ending::Stopped(Stop::Shutdown | Stop::LeaseLost, _) => requeue(inner, run, 0),
-        Ending::Unavailable { failure, postponed_max } => {
-            let backoff = Backoff::of(run.fence, run.attempt);
-            if backoff.postponed >= postponed_max {
-                return fail(inner, run, failure);
-            }
-            tracing::warn!(detail = failure.detail, "the extract goes back into the queue");
-            requeue(inner, run, inner.now().saturating_add(backoff.wait_micros));
-            inner.signal.wake_in(Duration::from_micros(backoff.wait_micros.unsigned_abs()));
-        }
-    }
-}
-
-fn complete(inner: &Inner, run: &ExtractRunRecord, extracted: Extracted, object: ExtractObject) {
-    let key = object.key.clone();
-    let finish = ExtractFinish {
-        status: RunStatus::Completed,
-        records_exported: extracted.records,
-        models_exported: extracted.models,
-        object: Some(object),
-        artifacts: artifacts::rows(extracted.artifacts, inner.ids.as_ref()),
-        error: None,
-        error_detail: None,
-    };
-    match finish_run(inner, run, &finish) {
-        Ok(RunState::Held) => {}
-        // The archive belongs to nobody.
-        Ok(RunState::Cancelled | RunState::Lost) => remove(inner, &key),
-        // Where the answer of a server was lost, the run may have ended with it: it is looked after with the others
-        // that belong to nobody.
-        Err(error) => {
-            tracing::error!(%error, key, "could not write down that the extract ended; it is taken up again");
-        }
-    }
-}
-
-fn fail(inner: &Inner, run: &ExtractRunRecord, failure: Failure) {
-    let finish = ExtractFinish {
-        status: RunStatus::Failed,
-        records_exported: failure.figures.records,
-        models_exported: failure.figures.models,
-        object: None,
-        artifacts: Vec::new(),
-        error: Some(failure.sentence),
-        error_detail: Some(failure.detail),
-    };
-    if let Err(error) = finish_run(inner, run, &finish) {
-        tracing::error!(%error, "could not write down that the extract ended; it is taken up again");
-    }
-}
-
-fn finish_run(inner: &Inner, run: &ExtractRunRecord, finish: &ExtractFinish) -> Result<RunState, StoreError> {
-    let state =
-        persist(inner, || inner.store.control.extract_run_finish(&run.id, run.fence, finish, inner.now()))?;
-    match state {
-        RunState::Held => {
-            inner.statistics.extract_ended(finish.status);
-            tracing::info!(status = %finish.status, records = finish.records_exported, detail = finish.error_detail,
-                "the extract ended");
-        }
-        RunState::Cancelled => {
-            inner.statistics.extract_ended(RunStatus::Cancelled);
-            tracing::info!("the extract was cancelled");
-        }
-        RunState::Lost => tracing::warn!("the extract went to another worker before it ended here"),
-    }
-    Ok(state)
-}
-
-fn requeue(inner: &Inner, run: &ExtractRunRecord, not_before: i64) {
-    let control = &inner.store.control;
-    match persist(inner, || control.extract_run_requeue(&run.id, run.fence, not_before, inner.now())) {
-        Ok(true) => tracing::info!("the extract went back into the queue"),
-        Ok(false) => tracing::warn!("the extract went to another worker before it was put back"),
-        Err(error) => {
-            tracing::error!(%error, "could not put the extract back; it is taken up when its lease ends")
-        }
-    }
-}
-
-fn remove(inner: &Inner, key: &str) {
-    if let Err(error) = inner.objects.delete(key) {
-        tracing::warn!(
-            error = error.chain(),
-            key,
-            "could not remove an archive that belongs to nobody; it is removed later"
-        );
     }
 }
