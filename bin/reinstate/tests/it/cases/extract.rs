@@ -71,7 +71,7 @@ fn a_tenant_is_extracted_inspected_and_restored_elsewhere() {
     for part in ["completed", "tracks.jsonl", "15,607 records of 11 models", "out.zip", "verified"] {
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
-    assert_eq!(files(place.folder()), [file.clone()], "nothing is left beside the file");
+    assert_eq!(files(place.folder()), std::slice::from_ref(&file), "nothing is left beside the file");
     let report = inspected(&file);
     assert_eq!(records(&report, "tracks.jsonl"), 3_503);
     assert!(report["entries"].as_array().unwrap().iter().all(|e| e["checksum"] != "unlisted"), "{report}");
