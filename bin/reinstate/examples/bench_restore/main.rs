@@ -1,4 +1,5 @@
-//! Measures restores from ZIP to committed on SQLite against raw loops of prepared one-row statements.
+//! Measures restores from ZIP to committed: on SQLite against raw loops of prepared one-row statements, and on
+//! PostgreSQL, where a server is named, against `psql \copy`.
 //!
 //! ```text
 //! cargo run --release -p reinstate --example bench_restore -- --quick
@@ -10,6 +11,7 @@
 
 mod case;
 mod data;
+mod postgres;
 mod raw;
 mod restore;
 
@@ -24,7 +26,7 @@ use data::Set;
 /// Records of `--quick`.
 const QUICK_RECORDS: u64 = 100_000;
 
-/// Restores generated archives into SQLite and compares with raw loops.
+/// Restores generated archives and compares with what the databases can do.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many records
@@ -45,6 +47,12 @@ struct Arguments {
     /// Only these cases
     #[arg(long, value_delimiter = ',')]
     cases: Vec<Case>,
+    /// A database of a PostgreSQL server, for its rows as well; `psql` must be installed
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Nothing of SQLite
+    #[arg(long, requires = "postgres")]
+    only_postgres: bool,
     /// What a child process measures
     #[arg(long, hide = true)]
     child: Option<Side>,
@@ -105,12 +113,22 @@ fn compare(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             size.zip_bytes / 1_000_000
         );
     }
+    if !arguments.only_postgres {
+        compare_sqlite(arguments, folder.path())?;
+    }
+    match &arguments.postgres {
+        Some(url) => postgres::compare(url, folder.path(), records, arguments.pairs),
+        None => Ok(()),
+    }
+}
+
+fn compare_sqlite(arguments: &Arguments, folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut pairs = vec![Vec::new(); arguments.cases.len()];
     for number in 1..=arguments.pairs.max(1) {
         for (case, pairs) in arguments.cases.iter().zip(&mut pairs) {
             let pair = Pair {
-                restore: child(Side::Restore, *case, folder.path(), arguments)?,
-                raw: child(Side::Raw, *case, folder.path(), arguments)?,
+                restore: child(Side::Restore, *case, folder, arguments)?,
+                raw: child(Side::Raw, *case, folder, arguments)?,
             };
             let (restore, raw, name) = (pair.restore, pair.raw, case.name());
             println!(
@@ -123,7 +141,7 @@ fn compare(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     println!("\n| case | restore, rows/s | raw loop, rows/s | ratio | ratio, busy | goal | peak MiB |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for (case, pairs) in arguments.cases.iter().zip(&pairs) {
-        print_row(*case, pairs, records);
+        print_row(*case, pairs, arguments.records);
     }
     Ok(())
 }

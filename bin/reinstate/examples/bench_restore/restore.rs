@@ -73,7 +73,8 @@ pub(crate) fn measure(
     Ok(Measured { seconds, busy_seconds, peak_mib: memory_mib("VmHWM") - idle_mib })
 }
 
-fn run(
+/// Restores an archive into a tenant.
+pub(crate) fn run(
     tenant: &Tenant,
     archive: &Path,
     strategy: Strategy,
