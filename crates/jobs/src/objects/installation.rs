@@ -8,6 +8,7 @@ use bytes::Bytes;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
+use super::io_runtime::block_on;
 use super::{Objects, fault};
 use crate::error::JobsError;
 
@@ -30,7 +31,7 @@ impl Objects {
     /// [`JobsError::Storage`] where the mark can be neither read nor written.
     pub(crate) fn claim(&self, id: &str) -> Result<Ownership, JobsError> {
         let (store, id) = (Arc::clone(&self.storage.store), id.to_owned());
-        super::block_on(self.storage.call("marking the bucket", async move {
+        block_on(self.storage.call("marking the bucket", async move {
             if read(&store).await?.is_none() {
                 let payload = PutPayload::from(Bytes::from(id.clone()));
                 match store.put_opts(&Key::from(MARKER), payload, PutMode::Create.into()).await {

@@ -10,6 +10,7 @@ mod installation;
 mod io_runtime;
 mod reader;
 mod spool;
+mod storage;
 mod storage_url;
 mod stream;
 #[cfg(test)]
@@ -17,7 +18,6 @@ mod tests;
 mod writer;
 
 use std::fs::File;
-use std::future::Future;
 use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -25,16 +25,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt;
-use object_store::local::LocalFileSystem;
+use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
-use object_store::{ObjectStore, ObjectStoreExt};
 use reinstate_engine::Cancellation;
 use reinstate_store::TenantId;
-use tokio::task::JoinHandle;
 
 use self::io_runtime::{IoRuntime, block_on};
+use self::storage::{PING_MAX, Place, Storage, joined, open_folder};
 use crate::data_lock::DataLock;
-use crate::error::{JobsError, StorageFault};
+use crate::error::JobsError;
 
 pub(crate) use self::fault::kind_within;
 pub(crate) use self::installation::Ownership;
@@ -49,34 +48,10 @@ const UPLOADS: &str = "uploads";
 /// The first part of the keys of extracts.
 const EXTRACTS: &str = "extracts";
 
-/// Longest time that one call takes, its further tries included: more than the client's own waits together, and a
-/// bound for what those do not cover, such as asking for credentials.
-const CALL_MAX: Duration = Duration::from_secs(20);
-
-/// Longest time that a look takes whether the storage answers.
-const PING_MAX: Duration = Duration::from_secs(4);
-
 /// The object store. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Objects {
     storage: Arc<Storage>,
-}
-
-/// The client and the one runtime on which it works.
-#[derive(Debug)]
-struct Storage {
-    store: Arc<dyn ObjectStore>,
-    place: Place,
-    /// Where objects of a bucket are spooled to.
-    scratch_dir: PathBuf,
-    io: IoRuntime,
-}
-
-/// Where it is.
-#[derive(Debug)]
-enum Place {
-    Folder(PathBuf),
-    Bucket,
 }
 
 impl Objects {
@@ -332,84 +307,10 @@ impl Objects {
     }
 }
 
-impl Storage {
-    fn is_bucket(&self) -> bool {
-        matches!(self.place, Place::Bucket)
-    }
-
-    /// Carries a call of the client out.
-    async fn call<T: Send + 'static>(
-        &self,
-        doing: &'static str,
-        work: impl Future<Output = object_store::Result<T>> + Send + 'static,
-    ) -> Result<T, JobsError> {
-        joined(doing, self.begin_call(doing, work)).await
-    }
-
-    /// Begins a call of the client.
-    fn begin_call<T: Send + 'static>(
-        &self,
-        doing: &'static str,
-        work: impl Future<Output = object_store::Result<T>> + Send + 'static,
-    ) -> JoinHandle<Result<T, JobsError>> {
-        self.begin_within(CALL_MAX, doing, work)
-    }
-
-    /// Begins a call about an object that must be there.
-    fn begin_object_call<T: Send + 'static>(
-        &self,
-        doing: &'static str,
-        key: &str,
-        work: impl Future<Output = object_store::Result<T>> + Send + 'static,
-    ) -> JoinHandle<Result<T, JobsError>> {
-        let key = key.to_owned();
-        self.io.handle().spawn(async move {
-            match tokio::time::timeout(CALL_MAX, work).await {
-                Ok(Err(error)) if fault::is_not_found(&error) => Err(missing(&key)),
-                Ok(result) => result.map_err(|error| fault::of_store(doing, error)),
-                Err(_) => Err(unanswered(doing, CALL_MAX)),
-            }
-        })
-    }
-
-    fn begin_within<T: Send + 'static>(
-        &self,
-        wait: Duration,
-        doing: &'static str,
-        work: impl Future<Output = object_store::Result<T>> + Send + 'static,
-    ) -> JoinHandle<Result<T, JobsError>> {
-        self.io.handle().spawn(async move {
-            match tokio::time::timeout(wait, work).await {
-                Ok(result) => result.map_err(|error| fault::of_store(doing, error)),
-                Err(_) => Err(unanswered(doing, wait)),
-            }
-        })
-    }
-}
-
-fn open_folder(folder: &Path) -> Result<(Arc<dyn ObjectStore>, Place), JobsError> {
-    let failed = |error: std::io::Error| JobsError::storage("opening the folder", error);
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let root = folder.canonicalize().map_err(failed)?;
-    let store = LocalFileSystem::new_with_prefix(&root)
-        .map_err(|error| JobsError::storage("opening the folder", error))?;
-    Ok((Arc::new(store.with_fsync(true)), Place::Folder(root)))
-}
-
 fn object_key(key: &str) -> Result<Key, JobsError> {
     Key::parse(key).map_err(|error| JobsError::storage("reading an object's key", error))
 }
 
 fn missing(key: &str) -> JobsError {
     JobsError::NotFound { message: format!("the archive '{key}' is no longer there") }
-}
-
-fn unanswered(doing: &'static str, wait: Duration) -> JobsError {
-    let source = format!("no answer within {} s", wait.as_secs()).into();
-    JobsError::Storage { kind: StorageFault::Unavailable, doing, source }
-}
-
-/// The answer of work that was begun. Without one the storage is going down, or the work panicked.
-async fn joined<T>(doing: &'static str, work: JoinHandle<Result<T, JobsError>>) -> Result<T, JobsError> {
-    work.await.map_err(|error| JobsError::storage(doing, error))?
 }

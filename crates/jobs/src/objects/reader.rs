@@ -9,8 +9,8 @@ use bytes::Bytes;
 use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
 
-use super::Storage;
 use super::io_runtime::block_on;
+use super::storage::Storage;
 use crate::error::JobsError;
 
 /// Size of a block: whoever looks into an archive reads its end, and then a few places in front of it.

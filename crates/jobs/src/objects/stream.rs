@@ -12,7 +12,8 @@ use object_store::{GetOptions, GetRange};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::{Storage, fault, joined, object_key};
+use super::storage::{Storage, joined};
+use super::{fault, object_key};
 use crate::error::JobsError;
 
 /// Bytes of an object, in order, a piece at a time. After an error nothing more comes.

@@ -8,8 +8,8 @@ use object_store::path::Path as Key;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinHandle;
 
-use super::Storage;
 use super::io_runtime::block_on;
+use super::storage::Storage;
 use crate::error::JobsError;
 
 /// Size of a part in a folder: few calls, and little memory an object.

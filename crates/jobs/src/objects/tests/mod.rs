@@ -11,7 +11,9 @@ use reinstate_engine::{Cancellation, Stop};
 use reinstate_test_s3::{ACCESS_KEY_ID, BUCKET, S3Server, SECRET_ACCESS_KEY};
 use tempfile::TempDir;
 
+use super::storage::CALL_MAX;
 use super::*;
+use crate::error::StorageFault;
 
 /// Longest wait for something that takes milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);

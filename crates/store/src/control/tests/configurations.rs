@@ -12,6 +12,7 @@ on_both! {
     a_configuration_with_an_active_run_is_not_deleted_and_runs_outlive_it,
     an_import_keeps_upload_configuration_and_run_together_or_nothing,
     old_uploads_are_listed_for_removal_unless_an_active_run_reads_them,
+    an_installation_keeps_the_first_id_that_it_was_given,
 }
 
 fn a_configuration_reads_back_as_it_was_written(backend: Backend) {
@@ -178,4 +179,12 @@ fn upload(id: &str) -> NewUpload {
         size_bytes: 12,
         created_by: "ann".to_owned(),
     }
+}
+
+fn an_installation_keeps_the_first_id_that_it_was_given(backend: Backend) {
+    let plane = backend.plane();
+    let other = plane.other_process();
+    assert_eq!(plane.control.installation_id("first").unwrap(), "first");
+    assert_eq!(other.installation_id("second").unwrap(), "first");
+    assert_eq!(plane.control.installation_id("third").unwrap(), "first");
 }
