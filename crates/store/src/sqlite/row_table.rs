@@ -359,3 +359,97 @@ unsafe extern "C" fn rowid(cursor: *mut ffi::sqlite3_vtab_cursor, number: *mut f
         ffi::SQLITE_OK
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use diesel::connection::SimpleConnection;
+    use reinstate_describe::{Cell, Layout, Model, Name};
+
+    use super::*;
+    use crate::database::Database;
+    use crate::sqlite::connection;
+
+    /// A table `kept` of three columns.
+    fn database() -> SqliteConnection {
+        let mut connection = connection::open(Path::new(":memory:"), 0, 64).unwrap();
+        connection.batch_execute("CREATE TABLE kept (id, note, number)").unwrap();
+        connection
+    }
+
+    /// Rows with a text, a text or nothing, and a number in the first three of their columns.
+    fn batch(rows: &[(&str, Option<&str>, i64)]) -> Batch {
+        let layout = Arc::new(Layout::new(Model::new(Name::new("things").unwrap())));
+        let (mut arena, mut cells) = (String::new(), Vec::new());
+        let mut text = |text: &str| {
+            let start = u32::try_from(arena.len()).unwrap();
+            arena.push_str(text);
+            Cell::Text { start, len: u32::try_from(text.len()).unwrap() }
+        };
+        for (id, note, number) in rows {
+            cells.extend([text(id), note.map_or(Cell::Null, &mut text), Cell::Int(*number)]);
+            cells.resize(cells.len() + layout.len() - 3, Cell::Absent);
+        }
+        Batch::new(layout, arena, cells, vec![1; rows.len()], Vec::new())
+    }
+
+    fn kept(connection: SqliteConnection) -> Vec<Vec<CellValue>> {
+        let statement = Statement::new("SELECT id, note, number FROM kept ORDER BY rowid");
+        let rows = statement.rows(&mut Database::Sqlite(connection)).unwrap();
+        rows.into_iter().map(|row| row.into_values()).collect()
+    }
+
+    fn text(text: &str) -> CellValue {
+        CellValue::Text(text.to_owned())
+    }
+
+    const INSERT: &str = "INSERT INTO kept SELECT c0, c1, c2 FROM";
+
+    #[test]
+    fn rows_are_read_in_the_order_of_their_numbers() {
+        let mut connection = database();
+        let batch = batch(&[("a", Some(""), i64::MIN), ("left out", None, 0), ("ä\0", None, 7)]);
+        let rows = Rows { batch: &batch, numbers: &[2, 0] };
+        assert_eq!(execute(&mut connection, INSERT, rows, "").unwrap(), 2);
+        let expected = [
+            vec![text("ä\0"), CellValue::Null, CellValue::Int(7)],
+            vec![text("a"), text(""), CellValue::Int(i64::MIN)],
+        ];
+        assert_eq!(kept(connection), expected);
+    }
+
+    #[test]
+    fn statement_that_fails_says_at_which_row() {
+        let mut connection = database();
+        connection.batch_execute("CREATE UNIQUE INDEX one ON kept (number)").unwrap();
+        let batch = batch(&[("a", None, 1), ("b", None, 2), ("c", None, 1), ("d", None, 4)]);
+        let rows = Rows { batch: &batch, numbers: &[0, 1, 2, 3] };
+        let stopped = execute(&mut connection, INSERT, rows, "").unwrap_err();
+        assert_eq!(stopped.at, 2);
+        assert!(stopped.error.to_string().contains("UNIQUE"), "{}", stopped.error);
+    }
+
+    #[test]
+    fn rows_are_there_for_their_statement_alone() {
+        let mut connection = database();
+        let batch = batch(&[("a", None, 1)]);
+        let rows = Rows { batch: &batch, numbers: &[0] };
+        execute(&mut connection, INSERT, rows, "").unwrap();
+        assert!(LOANS.with_borrow(Vec::is_empty));
+        for sql in ["SELECT c0 FROM \"$rows\"", "SELECT c0 FROM \"$rows\"(1)", "DELETE FROM \"$rows\""] {
+            assert!(connection.batch_execute(sql).is_err(), "{sql}");
+        }
+        let view = "CREATE VIEW peek AS SELECT c0 FROM \"$rows\"(1); SELECT * FROM peek";
+        assert!(connection.batch_execute(view).is_err());
+    }
+
+    #[test]
+    fn columns_beyond_those_of_the_batch_are_null() {
+        let mut connection = database();
+        let batch = batch(&[("a", None, 1)]);
+        let last = format!("INSERT INTO kept SELECT c0, c{}, 3 FROM", COLUMNS - 1);
+        execute(&mut connection, &last, Rows { batch: &batch, numbers: &[0] }, "").unwrap();
+        assert_eq!(kept(connection), [vec![text("a"), CellValue::Null, CellValue::Int(3)]]);
+    }
+}

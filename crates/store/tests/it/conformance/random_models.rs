@@ -76,15 +76,17 @@ fn writes() -> impl Strategy<Value = Vec<(Records, Conflict, bool)>> {
 
 /// A value of a type; the same for the same seed.
 fn value(field_type: FieldType, seed: u32) -> Json {
-    if seed % 7 == 0 {
+    if seed.is_multiple_of(7) {
         return Json::Null;
     }
     // Few, so that unique fields meet each other now and then.
     let small = seed % 101;
     match field_type {
-        FieldType::Integer => json!(i64::from(seed) * if seed % 2 == 0 { -1_294_967_299 } else { 1 }),
+        FieldType::Integer => {
+            json!(i64::from(seed) * if seed.is_multiple_of(2) { -1_294_967_299 } else { 1 })
+        }
         FieldType::Decimal => json!(f64::from(small) / 8.0),
-        FieldType::Boolean => json!(seed % 2 == 0),
+        FieldType::Boolean => json!(seed.is_multiple_of(2)),
         FieldType::Timestamp => json!(format!("2024-03-01T10:{:02}:00.5Z", small % 60)),
         FieldType::Date => json!(format!("2024-02-{:02}", 1 + small % 29)),
         FieldType::Uuid => json!(format!("0194fdc2-fa2f-4cc0-81d3-ff12045b{small:04x}")),
