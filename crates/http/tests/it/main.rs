@@ -14,6 +14,7 @@ mod sqlite {
     const BACKEND: Backend = Backend::Sqlite;
 
     mod cases;
+    mod retention;
 }
 
 #[path = "."]

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use reinstate_engine::Clock;
 use reinstate_http::{AppState, AuthSettings, HttpSettings, serve};
 use reinstate_jobs::{Custody, JobSettings, Jobs, Objects, StorageSettings, SystemClock, TimeOrderedIds};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, TenantId};
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) jobs: JobSettings,
     pub(crate) store: StoreSettings,
     pub(crate) storage: StorageSettings,
+    /// The machine's clock, which counts where the database is in the server's folder.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// A running server; dropping it stops it and removes its folder.
@@ -67,12 +70,13 @@ impl TestServer {
             jobs: JobSettings { workers: 2, ..JobSettings::default() },
             store: StoreSettings::new(home.url(dir.path())),
             storage: StorageSettings::folder(dir.path().join("objects")),
+            clock: Arc::new(SystemClock),
         };
         adjust(&mut settings);
         let custody = Custody::take(&settings.store.url).unwrap();
         let store = Store::open(&settings.store).unwrap();
         let objects = Objects::open(&settings.storage, dir.path()).unwrap();
-        let (clock, ids) = (Arc::new(SystemClock), Arc::new(TimeOrderedIds));
+        let (clock, ids) = (settings.clock, Arc::new(TimeOrderedIds));
         let jobs =
             Jobs::start(custody, store.clone(), objects.clone(), settings.jobs, clock.clone(), ids.clone())
                 .unwrap();
