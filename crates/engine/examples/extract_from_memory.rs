@@ -70,6 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         models: None,
         filters: BTreeMap::new(),
         caller: Caller::new(AccessLevel::Root, "example"),
+        limits: Limits::default(),
         level: None,
     };
     let environment = ExtractEnvironment {

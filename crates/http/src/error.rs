@@ -256,6 +256,7 @@ impl From<JobsError> for ApiError {
             JobsError::Forbidden { .. } => Self::new(ErrorCode::Forbidden, message),
             JobsError::Conflict { .. } => Self::new(ErrorCode::Conflict, message),
             JobsError::NotFound { .. } => Self::new(ErrorCode::RecordNotFound, message),
+            JobsError::Busy { .. } => Self::new(ErrorCode::ServiceUnavailable, message),
             JobsError::Gone { .. } => Self::new(ErrorCode::Gone, message),
             JobsError::TooLarge { .. } => Self::new(ErrorCode::BodyTooLarge, message),
             JobsError::Store(error) => error.into(),

@@ -76,6 +76,12 @@ pub enum JobsError {
         /// One sentence that says what to do.
         message: String,
     },
+    /// As much as may be is under way already; later there is room again.
+    #[error("{message}")]
+    Busy {
+        /// One sentence that says of what.
+        message: String,
+    },
     /// More bytes were sent than an upload may have.
     #[error("the upload is larger than {bytes_max} bytes")]
     TooLarge {

@@ -58,6 +58,8 @@ fn accompany(
     let done = Latch::default();
     let span = tracing::Span::current();
     thread::scope(|scope| {
+        // Also where something below panics: the scope waits for the watcher.
+        let opener = done.opener();
         let watcher = thread::Builder::new().name("run-watcher".to_owned()).spawn_scoped(scope, || {
             let _entered = span.enter();
             watcher::watch(inner, lease, cancellation, &done, |renew| watcher::ask(inner, run, renew));
@@ -84,7 +86,7 @@ fn accompany(
         }
         let may_be_applied = gate.passed || run.committing;
         settlement::settle(inner, tenant, run, &recorder, outcome, may_be_applied);
-        done.open();
+        drop(opener);
         tidy(inner, tenant);
     });
 }
@@ -224,6 +226,9 @@ fn missing_archive(inner: &Inner, error: &JobsError, cancellation: &Cancellation
         JobsError::NotFound { message } => Outcome::Failed(Box::new(Failure::source(message))),
         JobsError::Storage { kind: StorageFault::Denied, .. } => {
             Outcome::Failed(Box::new(Failure::storage_denied(&error.to_string())))
+        }
+        JobsError::Storage { kind: StorageFault::Failed, .. } => {
+            Outcome::Failed(Box::new(Failure::storage_failed(&error.to_string())))
         }
         error => Outcome::StorageAway { message: error.to_string() },
     }

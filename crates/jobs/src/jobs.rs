@@ -10,6 +10,8 @@ use std::time::Duration;
 use reinstate_engine::{Cancellation, Clock, IdSource, Stop};
 use reinstate_store::Store;
 
+use tokio::sync::Semaphore;
+
 use crate::custody::Custody;
 use crate::data_lock::DataLock;
 use crate::error::JobsError;
@@ -20,7 +22,10 @@ use crate::signal::Signal;
 use crate::statistics::{JobStats, Statistics};
 use crate::{janitor, queue_listener, worker};
 
-/// Workers, uploads and the use cases of restores. Cheap to clone; when the last clone is dropped, the workers
+/// Entries that are unpacked for downloads at once: each has a thread.
+const ENTRY_DOWNLOADS_MAX: usize = 64;
+
+/// Workers, uploads, and the use cases of restores and extracts. Cheap to clone; when the last clone is dropped, the workers
 /// roll their runs back, put them into the queue again and end.
 #[derive(Clone)]
 pub struct Jobs {
@@ -41,8 +46,12 @@ pub(crate) struct Inner {
     running: Mutex<HashMap<String, Cancellation>>,
     /// Workers that are asking for a run.
     claiming: AtomicUsize,
+    /// Workers that have an extract, or are asking for one.
+    extracting: AtomicUsize,
     threads: Mutex<Vec<JoinHandle<()>>>,
     pub(crate) custody: Custody,
+    /// Leave to unpack an entry for somebody, which takes a thread for as long as he reads.
+    entry_downloads: Arc<Semaphore>,
     /// The folder of the objects, where they lie in one.
     _storage: Option<DataLock>,
 }
@@ -88,8 +97,10 @@ impl Jobs {
             signal: Signal::default(),
             running: Mutex::default(),
             claiming: AtomicUsize::default(),
+            extracting: AtomicUsize::default(),
             threads: Mutex::default(),
             custody,
+            entry_downloads: Arc::new(Semaphore::new(ENTRY_DOWNLOADS_MAX)),
             _storage: storage,
         });
         let jobs = Self { _owner: Arc::new(Owner(Arc::clone(&inner))), inner };
@@ -151,6 +162,10 @@ impl Jobs {
         &self.inner.objects
     }
 
+    pub(crate) fn entry_downloads(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.inner.entry_downloads)
+    }
+
     pub(crate) fn settings(&self) -> &JobSettings {
         &self.inner.settings
     }
@@ -204,6 +219,14 @@ impl Inner {
         Claiming(self)
     }
 
+    /// A place among the extracts of this process; none where the last worker is to be left for restores.
+    pub(crate) fn extract_place(&self) -> Option<ExtractPlace<'_>> {
+        let places = self.settings.workers.saturating_sub(1).max(1);
+        let taken = self.extracting.fetch_add(1, Ordering::SeqCst);
+        let place = ExtractPlace(self);
+        (taken < places).then_some(place)
+    }
+
     fn is_idle(&self) -> bool {
         self.claiming.load(Ordering::SeqCst) == 0 && lock(&self.running).is_empty()
     }
@@ -244,6 +267,15 @@ impl Drop for Claiming<'_> {
             // Somebody may wait for the workers to be idle.
             self.0.signal.wake();
         }
+    }
+}
+
+/// A place among the extracts that a process works on at once.
+pub(crate) struct ExtractPlace<'a>(&'a Inner);
+
+impl Drop for ExtractPlace<'_> {
+    fn drop(&mut self) {
+        self.0.extracting.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -30,7 +30,7 @@ mod server_clock;
 mod settings;
 mod settlement;
 mod signal;
-pub mod sources;
+mod sources;
 mod statistics;
 mod uploads;
 mod watcher;

@@ -87,7 +87,11 @@ impl Failure {
 
     /// The archive is missing.
     pub(crate) fn source(what: &str) -> Self {
-        Self::plain("The archive of the run could not be opened; upload it again", "SOURCE_NOT_FOUND", what)
+        Self::plain(
+            "The archive of the run is no longer there; upload it, or run the extract that made it, again",
+            "SOURCE_NOT_FOUND",
+            what,
+        )
     }
 
     /// The archive is missing on a server that is one of many.
@@ -106,6 +110,15 @@ impl Failure {
             "The storage refused the archive of the run: its credentials are not accepted there, or there is no such \
              bucket. Have the server's storage settings looked at, then run it again",
             "STORAGE_DENIED",
+            what,
+        )
+    }
+
+    /// The storage could not do what it was asked.
+    pub(crate) fn storage_failed(what: &str) -> Self {
+        Self::plain(
+            "The archive of the run could not be read from the storage; the log of the server says why",
+            "STORAGE_FAILED",
             what,
         )
     }

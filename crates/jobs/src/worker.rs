@@ -9,7 +9,7 @@ use reinstate_store::StoreError;
 use reinstate_store::control::{ClaimRules, ClaimedExtract, ClaimedRun};
 
 use crate::ids::prefixed;
-use crate::jobs::Inner;
+use crate::jobs::{ExtractPlace, Inner};
 use crate::{execution, extracts};
 
 /// Starts the workers.
@@ -18,7 +18,7 @@ pub(crate) fn start(inner: &Arc<Inner>) -> impl Iterator<Item = std::io::Result<
     (1..=inner.settings.workers).map(move |number| {
         let inner = Arc::clone(inner);
         let name = format!("{process}/{number}");
-        Builder::new().name(format!("restore-{number}")).spawn(move || work(&inner, &name))
+        Builder::new().name(format!("worker-{number}")).spawn(move || work(&inner, &name))
     })
 }
 
@@ -36,7 +36,9 @@ fn work(inner: &Inner, name: &str) {
         extracts_first = !extracts_first;
         match claim(inner, name, rules, extracts_first) {
             Ok(Some(Claimed::Restore(claimed))) => execution::execute(inner, &claimed, asked, claiming),
-            Ok(Some(Claimed::Extract(claimed))) => extracts::execute(inner, &claimed, asked, claiming),
+            Ok(Some(Claimed::Extract(claimed, _place))) => {
+                extracts::execute(inner, &claimed, asked, claiming)
+            }
             Ok(None) => {
                 drop(claiming);
                 inner.signal.wait(seen, poll(inner));
@@ -51,21 +53,27 @@ fn work(inner: &Inner, name: &str) {
 }
 
 /// A run that this worker has now.
-enum Claimed {
+enum Claimed<'a> {
     Restore(ClaimedRun),
-    Extract(ClaimedExtract),
+    /// With its place among the extracts, which is kept until it ended.
+    Extract(ClaimedExtract, ExtractPlace<'a>),
 }
 
-/// Asks for a run. The two kinds take turns in being asked for first, so that neither keeps the other waiting for ever.
-fn claim(
-    inner: &Inner,
+/// Asks for a run. The two kinds take turns in being asked for first, so that neither keeps the other waiting for ever;
+/// of several workers one is left for restores, however many extracts there are.
+fn claim<'a>(
+    inner: &'a Inner,
     name: &str,
     rules: ClaimRules,
     extracts_first: bool,
-) -> Result<Option<Claimed>, StoreError> {
+) -> Result<Option<Claimed<'a>>, StoreError> {
     let control = &inner.store.control;
     let restore = || Ok(control.run_claim(name, inner.now(), rules)?.map(Claimed::Restore));
-    let extract = || Ok(control.extract_run_claim(name, inner.now(), rules)?.map(Claimed::Extract));
+    let extract = || {
+        let Some(place) = inner.extract_place() else { return Ok(None) };
+        let claimed = control.extract_run_claim(name, inner.now(), rules)?;
+        Ok(claimed.map(|claimed| Claimed::Extract(claimed, place)))
+    };
     let first = if extracts_first { extract() } else { restore() }?;
     match first {
         Some(claimed) => Ok(Some(claimed)),

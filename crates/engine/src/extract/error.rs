@@ -50,6 +50,16 @@ pub enum ExtractError {
         /// What a line may have, in bytes.
         bytes_max: usize,
     },
+    /// There is more than an archive may hold.
+    #[error(
+        "the archive would have more than {limit} {what}, which no archive may have; extract fewer models at once"
+    )]
+    TooLarge {
+        /// What there is too much of, in words.
+        what: &'static str,
+        /// As much as there may be.
+        limit: u64,
+    },
     /// The tenant could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -78,9 +88,10 @@ impl ExtractError {
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
         match self {
-            Self::ModelsUnknown { .. } | Self::FilterInvalid { .. } | Self::RecordTooLong { .. } => {
-                FailureKind::Invalid
-            }
+            Self::ModelsUnknown { .. }
+            | Self::FilterInvalid { .. }
+            | Self::RecordTooLong { .. }
+            | Self::TooLarge { .. } => FailureKind::Invalid,
             Self::Source(SourceError::Unavailable { .. }) | Self::Output(_) => FailureKind::Unavailable,
             Self::Source(SourceError::Failed { .. } | SourceError::Stopped) | Self::Archive(_) => {
                 FailureKind::Internal
@@ -95,7 +106,7 @@ impl ExtractError {
         match self {
             Self::ModelsUnknown { .. } => "MODEL_NOT_FOUND",
             Self::FilterInvalid { .. } => "FILTER_INVALID",
-            Self::RecordTooLong { .. } => "VALIDATION_ERROR",
+            Self::RecordTooLong { .. } | Self::TooLarge { .. } => "VALIDATION_ERROR",
             Self::Source(SourceError::Unavailable { .. }) => "SERVICE_UNAVAILABLE",
             Self::Output(_) => "STORAGE_UNAVAILABLE",
             Self::Source(_) | Self::Archive(_) => "INTERNAL_ERROR",

@@ -13,7 +13,7 @@ mod request;
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use reinstate_archive::{Artifact, DATA_SUFFIX, DESCRIBE_NAME};
+use reinstate_archive::{Artifact, DATA_SUFFIX, DESCRIBE_NAME, Limits};
 use reinstate_describe::access::ACCESS_COLUMNS;
 use reinstate_describe::record_json::write_canonical_record;
 use reinstate_describe::value::timestamp;
@@ -33,8 +33,8 @@ pub use request::{ExtractEnvironment, ExtractRequest};
 /// Bytes of JSON lines on their way to the packer: a few pieces, so that neither waits for the other at every turn.
 const CHANNEL_BYTES_MAX: usize = 2 << 20;
 
-/// Longest line of a data entry, in bytes: what a restore takes by default. An archive that cannot be restored is none.
-const LINE_BYTES_MAX: usize = 16 << 20;
+/// Entries of an archive besides those with records: the definitions and the manifest.
+const OTHER_ENTRIES: usize = 2;
 
 /// An extract that was written to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,9 @@ fn run<W: Write + Send>(
     cancellation: &Cancellation,
 ) -> Result<(Extracted, W), ExtractError> {
     let plan = plan::plan(&source.catalog()?, request)?;
+    if plan.exports.len().saturating_add(OTHER_ENTRIES) > request.limits.entries_max {
+        return Err(ExtractError::TooLarge { what: "entries", limit: request.limits.entries_max as u64 });
+    }
     let header = request.manifest_header(generated_at);
     let channel = Channel::new(CHANNEL_BYTES_MAX);
     let (sender, receiver) = (channel.end(), channel.end());
@@ -99,8 +102,9 @@ fn run<W: Write + Send>(
         let packing = scope.spawn(move || packer::pack(&receiver, output, header, request.level));
         // Dropping the feeder tells the packer that nothing more comes; unless it was told of the end, it leaves the
         // archive cut off.
-        let fed = Writing { feeder: Feeder::new(sender), cancellation, is_restricted: false }
-            .write(source, &plan, reporter);
+        let (feeder, limits) = (Feeder::new(sender), &request.limits);
+        let fed =
+            Writing { feeder, limits, cancellation, is_restricted: false }.write(source, &plan, reporter);
         (fed, packing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     // Where the packer failed, the other side only knows that nobody listens.
@@ -114,6 +118,7 @@ fn run<W: Write + Send>(
 /// The reading side.
 struct Writing<'a> {
     feeder: Feeder<'a>,
+    limits: &'a Limits,
     cancellation: &'a Cancellation,
     is_restricted: bool,
 }
@@ -127,8 +132,13 @@ impl Writing<'_> {
         reporter: &mut Reporter<'_>,
     ) -> Result<bool, ExtractError> {
         if plan.describe {
+            let text = write_describe(plan.exports.iter().map(|export| export.layout.model()));
+            if text.len() as u64 > self.limits.describe_bytes_max {
+                let limit = self.limits.describe_bytes_max;
+                return Err(ExtractError::TooLarge { what: "bytes in describe.yaml", limit });
+            }
             self.feeder.entry(DESCRIBE_NAME.to_owned())?;
-            self.feeder.text(&write_describe(plan.exports.iter().map(|export| export.layout.model())))?;
+            self.feeder.text(&text)?;
         }
         reporter.described(plan.exports.len());
         if plan.data {
@@ -182,10 +192,14 @@ impl Writing<'_> {
             let columns = export.layout.columns().enumerate();
             let cells = columns.map(|(index, column)| (column, batch.value(row, index)));
             let line = self.feeder.line(|text| write_canonical_record(cells, text))?;
-            if line > LINE_BYTES_MAX {
+            if line > self.limits.line_bytes_max {
                 let (model, id) = (export.layout.model().name.to_string(), batch.id(row).to_owned());
-                return Err(ExtractError::RecordTooLong { model, id, bytes_max: LINE_BYTES_MAX });
+                return Err(ExtractError::RecordTooLong { model, id, bytes_max: self.limits.line_bytes_max });
             }
+        }
+        if self.feeder.bytes() > self.limits.uncompressed_bytes_max {
+            let limit = self.limits.uncompressed_bytes_max;
+            return Err(ExtractError::TooLarge { what: "bytes in all", limit });
         }
         Ok(())
     }

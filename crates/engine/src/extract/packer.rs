@@ -56,11 +56,13 @@ pub(super) fn pack<W: Write>(
 pub(super) struct Feeder<'a> {
     orders: End<'a, Order>,
     piece: String,
+    /// Bytes of the pieces that were handed over.
+    bytes_sent: u64,
 }
 
 impl<'a> Feeder<'a> {
     pub(super) fn new(orders: End<'a, Order>) -> Self {
-        Self { orders, piece: String::with_capacity(PIECE_BYTES) }
+        Self { orders, piece: String::with_capacity(PIECE_BYTES), bytes_sent: 0 }
     }
 
     /// Starts an entry.
@@ -84,6 +86,11 @@ impl<'a> Feeder<'a> {
         Ok(bytes)
     }
 
+    /// Bytes of all entries so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes_sent.saturating_add(self.piece.len() as u64)
+    }
+
     /// Ends the archive.
     pub(super) fn end(&mut self) -> Result<(), ExtractError> {
         self.flush()?;
@@ -95,6 +102,7 @@ impl<'a> Feeder<'a> {
             return Ok(());
         }
         let piece = std::mem::replace(&mut self.piece, String::with_capacity(PIECE_BYTES));
+        self.bytes_sent = self.bytes_sent.saturating_add(piece.len() as u64);
         let bytes = piece.capacity();
         self.send(Order::Piece(piece), bytes)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reinstate_archive::ManifestHeader;
+use reinstate_archive::{Limits, ManifestHeader};
 use reinstate_describe::Caller;
 use serde_json::Value as Json;
 
@@ -25,6 +25,9 @@ pub struct ExtractRequest {
     pub filters: BTreeMap<String, Json>,
     /// On whose behalf: records that the caller may not read are left out.
     pub caller: Caller,
+    /// What the archive may hold: one that the same limits refuse would be no archive. Entries, bytes in all, bytes of
+    /// `describe.yaml` and of a line count here.
+    pub limits: Limits,
     /// How hard to pack, from 1 (fast) to 9 (small); `None` for the archive writer's own choice.
     pub level: Option<u8>,
 }

@@ -44,6 +44,7 @@ pub(crate) fn request() -> ExtractRequest {
         models: None,
         filters: BTreeMap::new(),
         caller: Caller::new(AccessLevel::Root, "root"),
+        limits: Limits::default(),
         level: None,
     }
 }
@@ -180,6 +181,20 @@ fn models_that_are_not_there_and_filters_that_do_not_fit_are_named() {
         let error = error(&ExtractRequest { filters, ..request() });
         assert_eq!(error.code(), "FILTER_INVALID");
         assert!(error.sentence().contains(named), "{}", error.sentence());
+    }
+}
+
+#[test]
+fn what_the_same_limits_would_refuse_is_not_written() {
+    let limits = Limits::default;
+    for (limits, named) in [
+        (Limits { entries_max: 3, ..limits() }, "3 entries"),
+        (Limits { describe_bytes_max: 20, ..limits() }, "20 bytes in describe.yaml"),
+        (Limits { uncompressed_bytes_max: 300, ..limits() }, "300 bytes in all"),
+        (Limits { line_bytes_max: 150, ..limits() }, "more than 150 bytes as JSON"),
+    ] {
+        let sentence = error(&ExtractRequest { limits, ..request() }).sentence();
+        assert!(sentence.contains(named), "{sentence}");
     }
 }
 

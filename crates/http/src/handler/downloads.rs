@@ -43,7 +43,10 @@ pub(crate) async fn artifact(
     let download = Download::begin(&request, &state, &file).await?;
     if download.is_from_start {
         let jobs = state.jobs.clone();
-        blocking(move || jobs.artifact_count_download(&tenant, &id)).await?;
+        // The file is on its way, whether that is counted or not.
+        if let Err(error) = blocking(move || jobs.artifact_count_download(&tenant, &id)).await {
+            tracing::warn!(%error, "a download was not counted");
+        }
     }
     Ok(download.response)
 }
@@ -62,8 +65,11 @@ impl Download {
             response.insert_header((header::ETAG, file.etag.as_str()));
             return Ok(Self { response: response.finish(), is_from_start: false });
         }
-        let (status, range) = match asked_part(request, &file.etag, file.size_bytes) {
-            Part::Whole => (StatusCode::OK, 0..file.size_bytes),
+        let whole = 0..file.size_bytes;
+        let asked =
+            if file.has_parts { asked_part(request, &file.etag, file.size_bytes) } else { Part::Whole };
+        let (status, range) = match asked {
+            Part::Whole => (StatusCode::OK, whole),
             Part::Bytes(range) => (StatusCode::PARTIAL_CONTENT, range),
             Part::Beyond => return Err(ApiError::range_not_satisfiable(file.size_bytes)),
         };
@@ -72,7 +78,7 @@ impl Download {
             .content_type(file.content_type.as_str())
             .insert_header((header::CONTENT_DISPOSITION, attachment::disposition(&file.filename)))
             .insert_header((header::ETAG, file.etag.as_str()))
-            .insert_header((header::ACCEPT_RANGES, "bytes"))
+            .insert_header((header::ACCEPT_RANGES, if file.has_parts { "bytes" } else { "none" }))
             .insert_header((CHECKSUM, file.checksum.as_str()));
         if status == StatusCode::PARTIAL_CONTENT {
             let last = range.end.saturating_sub(1);

@@ -1,5 +1,7 @@
 //! An extract configuration as a JSON object: read with every fault at once.
 
+use std::collections::HashSet;
+
 use reinstate_describe::Name;
 use reinstate_describe::system::is_system_column;
 use reinstate_store::control::{ExtractRecord, NewExtract};
@@ -129,7 +131,14 @@ fn filter(value: &Json) -> Result<Option<Json>, Fault> {
             format!("filter must hold at most {FILTERS_MAX} models and {FILTERS_BYTES_MAX} bytes in all");
         return fault("maximum", message);
     }
+    if holds_nul(value) {
+        return fault("type_mismatch", "filter must not contain NUL");
+    }
+    let mut named = HashSet::new();
     for (model, condition) in filters {
+        if !named.insert(model.to_ascii_lowercase()) {
+            return fault("pattern", format!("filter names model '{model}' twice, in upper and lower case"));
+        }
         if let Err(error) = Name::new(model) {
             return fault("pattern", format!("filter: {error}"));
         }
@@ -139,6 +148,16 @@ fn filter(value: &Json) -> Result<Option<Json>, Fault> {
         }
     }
     Ok(Some(value.clone()))
+}
+
+/// Whether a text or a key anywhere holds NUL, which no database keeps.
+fn holds_nul(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains('\0'),
+        Json::Array(values) => values.iter().any(holds_nul),
+        Json::Object(members) => members.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
 }
 
 /// A filter of a model that is not written would be passed over in silence.

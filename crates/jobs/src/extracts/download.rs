@@ -1,16 +1,17 @@
 //! Handing archives and their entries out.
 
-use std::io::{Read, Seek};
 use std::ops::{ControlFlow, Range};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use reinstate_archive::{Archive, Limits};
+use reinstate_archive::{Archive, ArchiveError, Limits};
 use reinstate_describe::value::timestamp;
 use reinstate_describe::{AccessLevel, Caller};
 use reinstate_store::TenantId;
 use reinstate_store::control::{ExtractRunRecord, RunStatus};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::error::JobsError;
 use crate::jobs::Jobs;
@@ -18,6 +19,9 @@ use crate::objects::{ByteStream, Objects};
 
 /// Pieces of an entry that wait for a slow reader.
 const PIECES_WAITING: usize = 4;
+
+/// How long an entry's thread waits for a reader who takes nothing.
+const READER_WAIT: Duration = Duration::from_secs(60);
 
 /// Characters of an instant that name its day.
 const DAY_CHARS: usize = 10;
@@ -38,6 +42,8 @@ pub struct ExtractFile {
     pub checksum: String,
     /// An entity tag, quotes included: the file never changes.
     pub etag: String,
+    /// Whether parts of it can be had. An entry is unpacked from its beginning, whichever part is asked for.
+    pub has_parts: bool,
     object_key: String,
     /// The entry of the object, where it is not the object itself.
     entry: Option<String>,
@@ -69,6 +75,7 @@ impl Jobs {
                 .unwrap_or_default(),
             etag: format!("\"{checksum}\""),
             checksum,
+            has_parts: true,
             object_key,
             entry: None,
         })
@@ -94,6 +101,7 @@ impl Jobs {
             size_bytes: u64::try_from(artifact.size_bytes).unwrap_or_default(),
             etag: format!("\"{}\"", artifact.checksum),
             checksum: artifact.checksum,
+            has_parts: false,
             object_key,
             entry: Some(artifact.artifact_name),
         })
@@ -107,11 +115,12 @@ impl Jobs {
         Ok(self.store().control.extract_artifact_count_download(tenant, artifact_id)?)
     }
 
-    /// The bytes of a part of a file. Nothing is held in memory but what is on its way; dropping the stream ends it.
+    /// The bytes of a part of a file; of a file without parts, all of them. Nothing is held in memory but what is on its
+    /// way; dropping the stream ends it, and so does a reader who takes nothing for a minute from an entry.
     ///
     /// # Errors
-    /// [`JobsError::Gone`] where the file was removed meanwhile, [`JobsError::Storage`]; later failures are items of
-    /// the stream.
+    /// [`JobsError::Gone`] where the file was removed meanwhile, [`JobsError::Busy`] where as many entries as may be
+    /// are on their way, [`JobsError::Storage`]; later failures are items of the stream.
     pub async fn extract_bytes(
         &self,
         file: &ExtractFile,
@@ -120,7 +129,12 @@ impl Jobs {
         let objects = self.objects().clone();
         match &file.entry {
             None => objects.read(&file.object_key, range).await.map_err(removed),
-            Some(entry) => Ok(entry_bytes(objects, file.object_key.clone(), entry.clone(), range)),
+            Some(entry) => {
+                let permit = self.entry_downloads().try_acquire_owned().map_err(|_| JobsError::Busy {
+                    message: "Too many entries are being downloaded; try again in a moment".to_owned(),
+                })?;
+                entry_bytes(objects, permit, file.object_key.clone(), entry.clone()).await
+            }
         }
     }
 
@@ -177,43 +191,71 @@ fn plain_name(name: &str) -> String {
     if plain.is_empty() { "extract".to_owned() } else { plain }
 }
 
-/// Unpacks an entry on a blocking thread, as fast as the reader takes it.
-fn entry_bytes(objects: Objects, key: String, entry: String, range: Range<u64>) -> ByteStream {
+/// Unpacks an entry on a thread of its own, as fast as the reader takes it. The answer waits until the entry was found.
+async fn entry_bytes(
+    objects: Objects,
+    permit: OwnedSemaphorePermit,
+    key: String,
+    entry: String,
+) -> Result<ByteStream, JobsError> {
+    let (found, is_found) = oneshot::channel();
     let (sender, receiver) = mpsc::channel(PIECES_WAITING);
-    tokio::task::spawn_blocking(move || {
-        let unpacked = objects.open_read(&key).and_then(|object| unpack(object, &entry, range, &sender));
-        if let Err(error) = unpacked {
-            // A reader that went away needs no error.
-            let _ = sender.blocking_send(Err(removed(error)));
+    let reading = move || {
+        let _permit = permit;
+        unpack(&objects, &key, &entry, found, &sender);
+    };
+    let started = std::thread::Builder::new().name("entry-download".to_owned()).spawn(reading);
+    started.map_err(|error| JobsError::storage("starting a thread", error))?;
+    is_found.await.map_err(|error| JobsError::storage("opening an archive", error))??;
+    Ok(Box::pin(stream::unfold(
+        receiver,
+        |mut receiver| async move { Some((receiver.recv().await?, receiver)) },
+    )))
+}
+
+/// Reads an entry to its end, where its checksum is compared: what is wrong with it breaks the download off.
+fn unpack(
+    objects: &Objects,
+    key: &str,
+    entry: &str,
+    found: oneshot::Sender<Result<(), JobsError>>,
+    sender: &mpsc::Sender<Result<Bytes, JobsError>>,
+) {
+    let failed = |error| JobsError::storage("reading an entry of an archive", error);
+    let opened = objects.open_read(key).map_err(removed).and_then(|object| {
+        let archive = Archive::open(object, Limits::none()).map_err(failed)?;
+        let is_there = archive.entries().iter().any(|there| there.name == entry);
+        if is_there {
+            Ok(archive)
+        } else {
+            Err(failed(ArchiveError::NoSuchEntry { entry: entry.to_owned() }))
         }
     });
-    Box::pin(stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) }))
-}
-
-fn unpack(
-    object: impl Read + Seek,
-    entry: &str,
-    range: Range<u64>,
-    sender: &mpsc::Sender<Result<Bytes, JobsError>>,
-) -> Result<(), JobsError> {
-    let failed = |error| JobsError::storage("reading an entry of an archive", error);
-    let mut archive = Archive::open(object, Limits::none()).map_err(failed)?;
-    let mut position = 0_u64;
-    let taken = archive.read_entry(entry, |piece| {
-        let piece_start = position;
-        position = position.saturating_add(piece.len() as u64);
-        let part = part_of(piece, piece_start, &range);
-        let is_taken = part.is_empty() || sender.blocking_send(Ok(Bytes::copy_from_slice(part))).is_ok();
-        if is_taken && position < range.end { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    let mut archive = match opened {
+        Ok(archive) => archive,
+        Err(error) => {
+            // Nobody waits for it any more where this fails.
+            let _ = found.send(Err(error));
+            return;
+        }
+    };
+    if found.send(Ok(())).is_err() {
+        return;
+    }
+    let hand_over = |piece| {
+        let sent = objects.block_on(async { timeout(READER_WAIT, sender.send(piece)).await });
+        sent.is_ok_and(|sent| sent.is_ok())
+    };
+    let read = archive.read_entry(entry, |piece| {
+        if hand_over(Ok(Bytes::copy_from_slice(piece))) {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     });
-    taken.map_err(failed)
-}
-
-/// The bytes of a piece, which starts at `start` of its file, that lie in a range of the file.
-fn part_of<'a>(piece: &'a [u8], start: u64, range: &Range<u64>) -> &'a [u8] {
-    let within =
-        |place: u64| usize::try_from(place.saturating_sub(start)).unwrap_or(usize::MAX).min(piece.len());
-    piece.get(within(range.start)..within(range.end)).unwrap_or_default()
+    if let Err(error) = read {
+        hand_over(Err(failed(error)));
+    }
 }
 
 #[cfg(test)]
@@ -225,13 +267,5 @@ mod tests {
         assert_eq!(plain_name("My Dev Data"), "My-Dev-Data");
         assert_eq!(plain_name("../../etc/pass\"wd\r\n"), "etc-pass-wd");
         assert_eq!(plain_name("名前"), "extract");
-    }
-
-    #[test]
-    fn a_part_of_a_file_is_cut_out_of_its_pieces() {
-        assert_eq!(part_of(b"abcdef", 10, &(0..100)), b"abcdef");
-        assert_eq!(part_of(b"abcdef", 10, &(12..14)), b"cd");
-        assert_eq!(part_of(b"abcdef", 10, &(16..20)), b"");
-        assert_eq!(part_of(b"abcdef", 10, &(0..10)), b"");
     }
 }

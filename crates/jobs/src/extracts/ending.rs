@@ -43,6 +43,12 @@ impl Failure {
         }
     }
 
+    /// What was missing did not come back.
+    pub(super) fn unavailable(what: &str) -> Self {
+        let sentence = "The tenant's data stayed unavailable for too long; try again later";
+        Self::plain(sentence, "SERVICE_UNAVAILABLE", what)
+    }
+
     /// A mistake of ours.
     pub(super) fn internal(what: &str) -> Self {
         Self::plain("The extract failed because of an internal error", "INTERNAL_ERROR", what)
@@ -52,9 +58,7 @@ impl Failure {
 impl Ending {
     /// The tenant or the control plane is missing.
     pub(super) fn without_database(message: &str) -> Self {
-        let sentence = "The tenant's data stayed unavailable for too long; try again later";
-        let failure = Failure::plain(sentence, "SERVICE_UNAVAILABLE", message);
-        Self::Unavailable { failure, postponed_max: POSTPONED_MAX }
+        Self::Unavailable { failure: Failure::unavailable(message), postponed_max: POSTPONED_MAX }
     }
 
     /// The store failed before the engine began.
@@ -83,6 +87,10 @@ impl Ending {
                 return Self::Failed(Failure::plain(sentence, "ARCHIVE_TOO_LARGE", &detail));
             }
             _ => {}
+        }
+        if let JobsError::Storage { kind: StorageFault::Failed, .. } = error {
+            let sentence = "The archive could not be stored; the log of the server says why";
+            return Self::Failed(Failure::plain(sentence, "STORAGE_FAILED", &detail));
         }
         let sentence =
             "The storage of archives did not answer each time the extract was tried; run it again later";

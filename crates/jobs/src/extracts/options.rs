@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use reinstate_archive::Limits;
 use reinstate_engine::{ExtractRequest, Include};
 use reinstate_store::control::{ExtractRecord, ExtractRunRecord};
 use serde_json::{Value as Json, json};
@@ -25,7 +26,7 @@ pub(super) fn snapshot(extract: &ExtractRecord) -> Json {
 }
 
 /// What a run is asked to do; `None` where its snapshot cannot be read.
-pub(super) fn request(run: &ExtractRunRecord) -> Option<ExtractRequest> {
+pub(super) fn request(run: &ExtractRunRecord, limits: &Limits) -> Option<ExtractRequest> {
     let snapshot = &run.config_snapshot;
     let models = match snapshot.get("models")? {
         Json::Null => None,
@@ -42,6 +43,7 @@ pub(super) fn request(run: &ExtractRunRecord) -> Option<ExtractRequest> {
         models,
         filters,
         caller: caller_from_json(&run.caller)?,
+        limits: limits.clone(),
         level: None,
     })
 }

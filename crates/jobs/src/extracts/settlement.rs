@@ -11,6 +11,7 @@ use super::ending::{Ending, Failure};
 use crate::backoff::Backoff;
 use crate::jobs::Inner;
 use crate::patience::persist;
+use crate::settlement::POSTPONED_MAX;
 
 /// Writes down what became of the run and lets go of it.
 pub(super) fn settle(inner: &Inner, run: &ExtractRunRecord, ending: Ending) {
@@ -22,17 +23,24 @@ pub(super) fn settle(inner: &Inner, run: &ExtractRunRecord, ending: Ending) {
             let failure = Failure { figures, ..Failure::internal("cancelled") };
             fail(inner, run, failure);
         }
-        Ending::Stopped(Stop::Shutdown | Stop::LeaseLost, _) => requeue(inner, run, 0),
-        Ending::Unavailable { failure, postponed_max } => {
-            let backoff = Backoff::of(run.fence, run.attempt);
-            if backoff.postponed >= postponed_max {
-                return fail(inner, run, failure);
-            }
-            tracing::warn!(detail = failure.detail, "the extract goes back into the queue");
-            requeue(inner, run, inner.now().saturating_add(backoff.wait_micros));
-            inner.signal.wake_in(Duration::from_micros(backoff.wait_micros.unsigned_abs()));
+        Ending::Stopped(Stop::Shutdown, _) => requeue(inner, run, 0),
+        // Where nobody took the run over meanwhile, it need not wait for that; where somebody did, nothing is written.
+        Ending::Stopped(Stop::LeaseLost, figures) => {
+            let failure = Failure::unavailable("the lease could not be renewed in time");
+            postpone(inner, run, Failure { figures, ..failure }, POSTPONED_MAX);
         }
+        Ending::Unavailable { failure, postponed_max } => postpone(inner, run, failure, postponed_max),
     }
+}
+
+fn postpone(inner: &Inner, run: &ExtractRunRecord, failure: Failure, postponed_max: i64) {
+    let backoff = Backoff::of(run.fence, run.attempt);
+    if backoff.postponed >= postponed_max {
+        return fail(inner, run, failure);
+    }
+    tracing::warn!(detail = failure.detail, "the extract goes back into the queue");
+    requeue(inner, run, inner.now().saturating_add(backoff.wait_micros));
+    inner.signal.wake_in(Duration::from_micros(backoff.wait_micros.unsigned_abs()));
 }
 
 fn complete(inner: &Inner, run: &ExtractRunRecord, extracted: Extracted, object: ExtractObject) {

@@ -59,6 +59,8 @@ fn accompany(
     let done = Latch::default();
     let span = tracing::Span::current();
     thread::scope(|scope| {
+        // Also where something below panics: the scope waits for the watcher.
+        let _opener = done.opener();
         let watcher = thread::Builder::new().name("extract-watcher".to_owned()).spawn_scoped(scope, || {
             let _entered = span.enter();
             watcher::watch(inner, lease, cancellation, &done, |renew| ask(inner, run, &board, renew));
@@ -73,7 +75,6 @@ fn accompany(
         };
         note_last(inner, run, &board);
         settlement::settle(inner, run, ending);
-        done.open();
     });
 }
 
@@ -175,7 +176,7 @@ fn attempt(
             "each worker ended before the run did",
         ));
     }
-    let Some(request) = options::request(run) else {
+    let Some(request) = options::request(run, &inner.settings.limits) else {
         return Ending::Failed(Failure::internal("the run's snapshot cannot be read"));
     };
     let mut source = match inner.store.tenants.open(tenant).map(|tenant| tenant.source(cancellation)) {

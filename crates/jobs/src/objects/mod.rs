@@ -180,6 +180,11 @@ impl Objects {
         opened.await.map_err(|error| JobsError::storage("opening an object", error))?
     }
 
+    /// Waits on a plain thread for something that needs the storage's runtime, such as its clock.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.storage.io.handle().block_on(future)
+    }
+
     /// Removes an object; one that is not there is fine. Blocks.
     ///
     /// # Errors

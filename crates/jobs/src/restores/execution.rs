@@ -150,7 +150,11 @@ fn require_source(restore: &RestoreRecord, is_kept: bool) -> Result<(), JobsErro
         Some(_) if !is_kept => "names an archive that is no longer kept",
         Some(_) => return Ok(()),
     };
-    let message = format!("Restore '{}' {what}; upload one and set source_ref", restore.id);
+    let advice = match SourceKind::parse(&restore.source_type) {
+        Some(SourceKind::ExtractRun) => "run the extract again and set source_ref to that run",
+        Some(SourceKind::Upload) | None => "upload one and set source_ref",
+    };
+    let message = format!("Restore '{}' {what}; {advice}", restore.id);
     Err(JobsError::Conflict { message })
 }
 

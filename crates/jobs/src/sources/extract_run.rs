@@ -30,9 +30,12 @@ pub(super) fn is_usable(
 /// Refuses a caller who may not have the archive of a run; that it is there is looked at when a run is queued.
 pub(super) fn allow(jobs: &Jobs, tenant: &TenantId, caller: &Caller, run_id: &str) -> Result<(), JobsError> {
     match jobs.extract_download(tenant, caller, run_id) {
-        Err(error @ (JobsError::Forbidden { .. } | JobsError::Store(StoreError::Unavailable { .. }))) => {
-            Err(error)
-        }
-        _ => Ok(()),
+        Ok(_)
+        | Err(
+            JobsError::Store(StoreError::NotFound { .. })
+            | JobsError::Conflict { .. }
+            | JobsError::Gone { .. },
+        ) => Ok(()),
+        Err(error) => Err(error),
     }
 }

@@ -1,14 +1,17 @@
 //! What holds where one process has the data to itself: an embedded database, one storage folder.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use reinstate_engine::{Cancellation, Clock};
 use reinstate_jobs::{JobsError, SystemClock};
 use reinstate_store::RunToken;
 use reinstate_store::control::RunStatus;
+use serde_json::json;
 
 use super::BACKEND;
 use crate::backend::Home;
+use crate::extracts::*;
 use crate::harness::*;
 use crate::lost_worker::*;
 
@@ -165,4 +168,30 @@ fn files_without_a_row_are_removed_at_the_next_start() {
     let files = house.files();
     assert_eq!(files.len(), 1, "{files:?}");
     assert!(files[0].ends_with(&stored.source_ref));
+}
+
+/// A clock that goes right, from another day on.
+struct DaysAhead(i64);
+
+impl Clock for DaysAhead {
+    fn now_micros(&self) -> i64 {
+        SystemClock.now_micros() + self.0 * 86_400_000_000
+    }
+}
+
+#[test]
+fn the_server_removes_an_archive_whose_time_is_over_and_keeps_its_run() {
+    let house = house_with_notes(BACKEND, 10);
+    let run = house.extracted("acme", &house.extract("acme", json!({ "retention_days": 2 })));
+    let house = house.restart_at(Arc::new(DaysAhead(1)));
+    assert_eq!(house.archives().len(), 1);
+    let house = house.restart_at(Arc::new(DaysAhead(3)));
+    let begin = Instant::now();
+    while !house.archives().is_empty() {
+        assert!(begin.elapsed() < PATIENCE, "the archive stays");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    let gone = house.jobs.extract_download(&tenant_id("acme"), &full(), &run.id);
+    assert!(matches!(gone, Err(JobsError::Gone { .. })), "{gone:?}");
+    assert_eq!(house.list("acme", "extract_artifacts", "run_id", &run.id).len(), 3);
 }

@@ -139,6 +139,14 @@ impl House {
         })
     }
 
+    /// [`House::restart`] by another clock.
+    pub(crate) fn restart_at(self, clock: Arc<dyn Clock>) -> Self {
+        block_on(self.jobs.shutdown(Duration::ZERO));
+        let Self { jobs, store, ids: _, dir, settings, store_settings, storage, home } = self;
+        drop((jobs, store));
+        Self::open(home, dir, storage, store_settings, settings, clock, |_| {})
+    }
+
     /// Another server with databases in `dir` and this one's storage folder.
     pub(crate) fn start_with_databases_in(&self, dir: &Path) -> Result<Jobs, JobsError> {
         let settings = StoreSettings::new(DatabaseUrl::Sqlite { dir: dir.to_owned() });
