@@ -28,7 +28,7 @@ demo *ARGS:
 advisories:
     cargo deny check advisories
 
-# Rows a second from ZIP to committed on SQLite, and peak memory, beside a raw insert loop.
+# Restores from ZIP to committed beside what the databases can do, and peak memory.
 bench *ARGS:
     cargo run --release -p reinstate --example bench_restore -- {{ARGS}}
 

@@ -113,6 +113,7 @@ impl Batch {
 
     /// The value at a row and a column; [`Value::Absent`] outside the batch.
     #[must_use]
+    #[inline]
     pub fn value(&self, row: u32, column: usize) -> Value<'_> {
         let index = (row as usize).saturating_mul(self.layout.len()).saturating_add(column);
         if column >= self.layout.len() {

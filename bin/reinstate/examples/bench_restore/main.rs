@@ -71,7 +71,8 @@ enum Side {
 #[derive(Debug, Clone, Copy)]
 struct Measured {
     seconds: f64,
-    /// Seconds that the writing thread had a processor: what is left of the time on a machine that does more.
+    /// Seconds that the busier of its two threads had a processor: what would be left of the time if nothing else
+    /// ran on the machine.
     busy_seconds: f64,
     /// Peak of the process above what it held before it began.
     peak_mib: f64,
@@ -209,9 +210,31 @@ fn memory_mib(name: &str) -> f64 {
     kib.unwrap_or_default() / 1_024.0
 }
 
-/// Seconds for which this thread had a processor; 0 where the kernel does not say.
-fn busy_seconds() -> f64 {
-    let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = figures.split_whitespace().next().and_then(|figure| figure.parse::<f64>().ok());
-    nanoseconds.unwrap_or_default() / 1e9
+/// Seconds for which threads of this process had a processor.
+#[derive(Debug, Clone, Copy)]
+struct Busy {
+    /// The calling thread.
+    this: f64,
+    /// All others together.
+    others: f64,
+}
+
+impl Busy {
+    /// Up to now; zero where the kernel does not say.
+    fn now() -> Self {
+        let figures = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+        let nanoseconds = figures.split_whitespace().next().and_then(|figure| figure.parse::<f64>().ok());
+        let this = nanoseconds.unwrap_or_default() / 1e9;
+        let figures = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // Behind the name in brackets come a letter and ten numbers, then the ticks of a hundredth of a second.
+        let figures = figures.rsplit_once(')').map_or("", |(_, figures)| figures);
+        let ticks =
+            figures.split_whitespace().skip(11).take(2).filter_map(|figure| figure.parse::<f64>().ok());
+        Self { this, others: ticks.sum::<f64>() / 100.0 - this }
+    }
+
+    /// Of the busier since `before`: the calling thread, or the others.
+    fn since(self, before: Self) -> f64 {
+        (self.this - before.this).max(self.others - before.others)
+    }
 }

@@ -17,7 +17,7 @@ use reinstate_store::{DatabaseUrl, RunToken, Store, StoreSettings, Tenant, Tenan
 
 use crate::case::Case;
 use crate::data::Set;
-use crate::{Measured, busy_seconds, memory_mib};
+use crate::{Busy, Measured, memory_mib};
 
 /// Events go nowhere: the bench measures the way of the records.
 struct NoEvents;
@@ -59,9 +59,9 @@ pub(crate) fn measure(
         run(&tenant, &archive(before), Strategy::Upsert, "run_before")?;
         tenant.checkpoint()?;
     }
-    let (busy, started) = (busy_seconds(), Instant::now());
+    let (busy, started) = (Busy::now(), Instant::now());
     let counters = run(&tenant, &archive(case.archive()), case.strategy(), "run_bench")?;
-    let (seconds, busy_seconds) = (started.elapsed().as_secs_f64(), busy_seconds() - busy);
+    let (seconds, busy_seconds) = (started.elapsed().as_secs_f64(), Busy::now().since(busy));
     let counted = match case {
         Case::Fresh | Case::Random => counters.records_imported,
         Case::Upsert => counters.records_updated,
