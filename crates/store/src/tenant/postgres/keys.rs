@@ -54,21 +54,19 @@ impl LateKeys {
         }
     }
 
-    /// Whether a batch may be copied into the table of its model, which has no keys yet. Where not they are built.
-    pub(super) fn admit(&mut self, connection: &mut Database, batch: &Batch) -> Result<bool, TargetError> {
+    /// The model whose table is being filled, where it is another.
+    pub(super) fn other_than(&self, model: &Name) -> Option<Name> {
+        self.seen.as_ref().map(|(of, _)| of).filter(|of| *of != model).cloned()
+    }
+
+    /// Whether a batch may be copied into the table of its model, which has no keys yet. Where not they must be built.
+    pub(super) fn admits(&mut self, batch: &Batch) -> bool {
         let name = &batch.layout().model().name;
         if self.seen.as_ref().is_none_or(|(of, _)| of != name) {
-            if let Some((before, _)) = self.seen.take() {
-                self.build(connection, &before)?;
-            }
             let model = self.waiting.get(name).map(|waiting| &waiting.model);
             self.seen = model.and_then(Seen::nothing_of).map(|seen| (name.clone(), seen));
         }
-        let is_admitted = self.seen.as_mut().is_some_and(|(_, seen)| seen.admits(batch));
-        if !is_admitted {
-            self.build(connection, name)?;
-        }
-        Ok(is_admitted)
+        self.seen.as_mut().is_some_and(|(_, seen)| seen.admits(batch))
     }
 
     /// Builds the keys of a model's table, where it has none.

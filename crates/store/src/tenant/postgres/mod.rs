@@ -5,6 +5,7 @@ mod fresh;
 mod holder;
 mod keys;
 mod locks;
+mod pending;
 mod seen;
 mod source;
 mod target;

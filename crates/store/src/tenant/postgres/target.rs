@@ -20,6 +20,7 @@ use super::fresh::FreshTables;
 use super::holder::{self, Right};
 use super::keys::LateKeys;
 use super::locks::Patience;
+use super::pending::Unwritten;
 use super::writer::Writer;
 use crate::database::Database;
 use crate::database::failure::FailureKind;
@@ -140,8 +141,31 @@ impl PostgresTarget {
         Ok(())
     }
 
+    /// Whether a batch may be copied into the table of its model. Where not its keys are there afterwards.
+    fn admit(&mut self, batch: &Batch) -> Result<bool, TargetError> {
+        let model = &batch.layout().model().name;
+        if !self.late.are_due(model) {
+            return Ok(false);
+        }
+        if let Some(before) = self.late.other_than(model) {
+            self.finish_keys(&before)?;
+        }
+        let is_admitted = self.late.admits(batch);
+        if !is_admitted {
+            self.finish_keys(model)?;
+        }
+        Ok(is_admitted)
+    }
+
+    /// Sends rows that wait, before anything else is done to a table.
+    fn send(&mut self) -> Result<(), TargetError> {
+        let sent = self.writer.send(&mut self.connection);
+        self.told(sent.map_err(not_written))
+    }
+
     /// Builds the keys of a model whose table is without.
     fn finish_keys(&mut self, model: &Name) -> Result<(), TargetError> {
+        self.send()?;
         let built = self.late.build(&mut self.connection, model);
         self.told(built)
     }
@@ -155,6 +179,7 @@ impl PostgresTarget {
     }
 
     fn exists(&mut self, model: &Name, condition: &str) -> Result<bool, TargetError> {
+        self.send()?;
         let model = self.model(model)?;
         let table = table_name_at(Dialect::Postgres, &model.name, self.writer.stage_of(&model.name));
         let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {condition})");
@@ -164,6 +189,7 @@ impl PostgresTarget {
 
     /// Builds what is not built yet and then has the tenant to itself, where something is left for the end that needs it.
     fn be_alone(&mut self) -> Result<(), TargetError> {
+        self.send()?;
         self.late.build_all(&mut self.connection)?;
         if self.fresh.is_needed() && !self.is_alone {
             self.patience.lock_alone(&mut self.connection, &self.schema)?;
@@ -229,6 +255,7 @@ impl Target for PostgresTarget {
     }
 
     fn records_clear(&mut self, model: &Name) -> Result<u64, TargetError> {
+        self.send()?;
         let model = self.model(model)?;
         let cleared = self.fresh.clear(&mut self.connection, &model, &self.patience);
         let cleared = self.told(cleared)?;
@@ -255,18 +282,14 @@ impl Target for PostgresTarget {
     }
 
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {
-        let model = &batch.layout().model().name;
-        self.settle(model)?;
-        let is_admitted = self.late.are_due(model) && {
-            let admitted = self.late.admit(&mut self.connection, batch);
-            self.told(admitted)?
-        };
-        let written = if is_admitted {
-            self.writer.append(&mut self.connection, batch)
-        } else {
-            self.writer.write(&mut self.connection, batch, conflict)
-        };
-        self.told(written.map_err(|error| not_written(batch, error)))
+        self.settle(&batch.layout().model().name)?;
+        if self.admit(batch)? {
+            let appended = self.writer.append(&mut self.connection, batch);
+            self.told(appended.map_err(not_written))?;
+            return Ok(WriteOutcome { inserted: batch.rows_to_write() as u64, ..WriteOutcome::default() });
+        }
+        let written = self.writer.write(&mut self.connection, batch, conflict);
+        self.told(written.map_err(|error| not_written(Unwritten::batch(batch, error))))
     }
 
     fn records_end(&mut self, model: &Name) -> Result<(), TargetError> {
@@ -312,16 +335,16 @@ impl std::fmt::Debug for PostgresTarget {
 
 /// A value that is too long for an index, or a row for a page, is the archive's to mend; which row of a batch it was
 /// the server does not say.
-fn not_written(batch: &Batch, error: DieselError) -> TargetError {
+fn not_written(unwritten: Unwritten) -> TargetError {
+    let Unwritten { model, lines, error } = unwritten;
     if FailureKind::of(&error) != FailureKind::TooLarge {
         return failed("writing records", error);
     }
-    let lines = (0..u32::try_from(batch.len()).unwrap_or(u32::MAX)).map(|row| batch.line(row));
-    let (first, last) = lines.fold((u64::MAX, 0), |(first, last), line| (first.min(line), last.max(line)));
+    let model = model.map(|model| model.to_string()).unwrap_or_default();
     let message = format!(
-        "A record of model '{}' in lines {first} to {last} is larger than the database takes in a row, or has a value \
+        "A record of model '{model}' in lines {} to {} is larger than the database takes in a row, or has a value \
          that is too long for an index: shorten it, or take 'unique' and 'index' from its field ({error})",
-        batch.layout().model().name
+        lines.first, lines.last
     );
     TargetError::Refused { message }
 }

@@ -15,13 +15,14 @@ use diesel::QueryResult;
 use diesel::connection::SimpleConnection as _;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 use reinstate_describe::ddl::{self, Dialect, Stage, column_name};
+use reinstate_describe::record::BATCH_BYTES_MAX;
 use reinstate_describe::{Batch, CellValue, Model, Name, RowGroup, Value};
 use reinstate_engine::{Conflict, ConflictRow, RefusedRow, WriteOutcome};
 
 use super::super::by_id::{push_ids, rows_by_id};
+use super::pending::{self, Pending, Unwritten};
 use crate::database::Database;
 use crate::postgres::codec;
-use crate::postgres::copy::{CHUNK_BYTES, copy_in};
 use crate::statement::Statement;
 
 /// Rows that go as values into one statement at most.
@@ -45,6 +46,8 @@ pub(in crate::tenant) struct Writer {
     emptied: HashSet<Name>,
     /// Models that are written into a fresh table.
     fresh: HashSet<Name>,
+    /// Rows for a table without keys.
+    pending: Pending,
     /// The model that the stage was made for.
     staged: Option<Name>,
     /// The models of the run as the database knows them.
@@ -144,16 +147,28 @@ impl Writer {
         Ok(outcome)
     }
 
-    /// Copies a batch into a table without keys, in which nothing of it is there.
-    pub(super) fn append(&self, connection: &mut Database, batch: &Batch) -> QueryResult<WriteOutcome> {
+    /// Takes a batch for a table without keys, in which nothing of it is there. Its rows may wait for more, until
+    /// [`Writer::send`].
+    pub(super) fn append(&mut self, connection: &mut Database, batch: &Batch) -> Result<(), Unwritten> {
         let described = batch.layout().model();
-        let model = self.models.get(&described.name).map_or(described, |model| model.as_ref());
+        let known = self.models.get(&described.name).cloned();
+        let model = known.as_deref().unwrap_or(described);
         let table = &ddl::table_name_at(Dialect::Postgres, &model.name, self.stage_of(&model.name));
         for group in batch.groups() {
             let rows = Rows { batch, group, rows: &group.rows, table, conflict: Conflict::Fail, model };
-            copy(connection, table, &rows)?;
+            let place = place(table, &rows);
+            if !self.pending.takes(&place) {
+                self.send(connection)?;
+            }
+            let added = self.pending.add(&place, batch, |bytes| encode_rows(&rows, bytes));
+            added.map_err(|error| Unwritten::batch(batch, error))?;
         }
-        Ok(WriteOutcome { inserted: batch.rows_to_write() as u64, ..WriteOutcome::default() })
+        if self.pending.is_full() { self.send(connection) } else { Ok(()) }
+    }
+
+    /// Sends the rows that wait.
+    pub(super) fn send(&mut self, connection: &mut Database) -> Result<(), Unwritten> {
+        self.pending.send(connection)
     }
 
     fn write_group(
@@ -274,13 +289,17 @@ fn rows_not_there(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<Vec
 
 /// Copies rows into a table.
 fn copy(connection: &mut Database, table: &str, rows: &Rows<'_>) -> QueryResult<()> {
-    let place = format!("{table} ({})", columns(rows).join(", "));
-    let Database::Postgres(connection) = connection else { return Err(DieselError::NotInTransaction) };
-    copy_in(connection, &place, |out| write_rows(rows, out)).map(drop)
+    let mut bytes = Vec::with_capacity(BATCH_BYTES_MAX);
+    encode_rows(rows, &mut bytes)?;
+    pending::send(connection, &place(table, rows), &bytes)
 }
 
-fn write_rows(rows: &Rows<'_>, out: &mut dyn std::io::Write) -> Result<(), DieselError> {
-    let failed = |error: std::io::Error| DieselError::SerializationError(Box::new(error));
+/// Where a copy of rows into a table goes.
+fn place(table: &str, rows: &Rows<'_>) -> String {
+    format!("{table} ({})", columns(rows).join(", "))
+}
+
+fn encode_rows(rows: &Rows<'_>, out: &mut Vec<u8>) -> QueryResult<()> {
     let layout = rows.batch.layout();
     let types: Vec<_> = rows
         .group
@@ -288,21 +307,14 @@ fn write_rows(rows: &Rows<'_>, out: &mut dyn std::io::Write) -> Result<(), Diese
         .iter()
         .filter_map(|position| layout.column(*position).map(|column| (*position, column.column_type)))
         .collect();
-    let mut chunk = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
-    chunk.extend_from_slice(codec::COPY_HEADER);
     for row in rows.rows {
-        codec::row_begin(types.len(), &mut chunk);
+        codec::row_begin(types.len(), out);
         for (position, column_type) in &types {
-            codec::encode(*column_type, rows.batch.value(*row, *position), &mut chunk)
+            codec::encode(*column_type, rows.batch.value(*row, *position), out)
                 .map_err(|error| DieselError::SerializationError(Box::new(error)))?;
         }
-        if chunk.len() >= CHUNK_BYTES {
-            out.write_all(&chunk).map_err(failed)?;
-            chunk.clear();
-        }
     }
-    chunk.extend_from_slice(&codec::COPY_TRAILER);
-    out.write_all(&chunk).map_err(failed)
+    Ok(())
 }
 
 fn columns(rows: &Rows<'_>) -> Vec<String> {

@@ -16,8 +16,11 @@ enum Way {
     Emptied,
 }
 
-/// One record: the number of its id, and of its values, where it has them.
-type Row = (u16, Option<Option<u8>>, Option<i8>, bool);
+/// One record: the number of its id, and its values.
+type Row = (u16, Values);
+
+/// The number of a code, a size, where the record has them, and whether it has a long value.
+type Values = (Option<Option<u8>>, Option<i8>, bool);
 
 #[derive(Debug, Clone)]
 struct Case {
@@ -46,19 +49,14 @@ fn batches() -> impl Strategy<Value = Vec<Vec<Row>>> {
     let row = (code, prop::option::of(any::<i8>()), prop::bool::weighted(0.02));
     // Many ids of few, or few of many: some cases have ids twice, and some have none.
     let batch = |ids| prop::collection::btree_map(0..ids, row.clone(), 1..60);
-    let shuffled = |ids| prop::collection::vec(batch(ids).prop_map(into_rows).prop_shuffle(), 1..6);
+    let shuffled = |ids| prop::collection::vec(batch(ids).prop_map(Vec::from_iter).prop_shuffle(), 1..6);
     let ascending = prop::collection::vec(batch(200_u16), 1..6).prop_map(|batches| {
-        let apart = |(number, batch): (u16, _)| {
-            let rows = into_rows(batch).into_iter();
-            rows.map(|(id, code, size, long)| (id + number * 200, code, size, long)).collect()
+        let apart = |(number, batch): (u16, std::collections::BTreeMap<u16, Values>)| {
+            batch.into_iter().map(|(id, values)| (id + number * 200, values)).collect()
         };
         (0..).zip(batches).map(apart).collect()
     });
     prop_oneof![shuffled(90_u16), shuffled(60_000_u16), ascending]
-}
-
-fn into_rows(batch: std::collections::BTreeMap<u16, (Option<Option<u8>>, Option<i8>, bool)>) -> Vec<Row> {
-    batch.into_iter().map(|(id, (code, size, long))| (id, code, size, long)).collect()
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -73,7 +71,7 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-fn line((id, code, size, long): &Row) -> String {
+fn line((id, (code, size, long)): &Row) -> String {
     let mut object = serde_json::Map::from_iter([("id".to_owned(), format!("r{id}").into())]);
     if let Some(code) = code {
         object.insert("code".to_owned(), code.map(|code| format!("c{code}")).into());
