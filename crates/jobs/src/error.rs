@@ -133,7 +133,19 @@ impl JobsError {
     pub fn chain(&self) -> String {
         chain(self)
     }
+
+    /// The error with what the operating system said, where that is behind it: a full disk, say. Names no place.
+    pub(crate) fn with_system_cause(&self) -> String {
+        let chain = self.chain();
+        match chain.split(": ").find(|said| said.contains(SYSTEM_ERROR)) {
+            Some(said) => format!("{self}: {said}"),
+            None => self.to_string(),
+        }
+    }
 }
+
+/// What errors of the operating system have at their end.
+const SYSTEM_ERROR: &str = "(os error ";
 
 /// An error with its causes, in one line. Many an error repeats its cause in its own words; that is left out.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
@@ -148,4 +160,22 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_s_word_is_told_and_no_place() {
+        let error = JobsError::storage(
+            "writing an object",
+            "Unable to copy data to file /data/objects/x: No space left on device (os error 28)",
+        );
+        assert!(
+            error.with_system_cause().ends_with("writing an object: No space left on device (os error 28)")
+        );
+        let error = JobsError::storage("writing an object", "https://bucket.example/x refused");
+        assert!(!error.with_system_cause().contains("example"));
+    }
 }

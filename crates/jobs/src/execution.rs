@@ -228,7 +228,7 @@ fn missing_archive(inner: &Inner, error: &JobsError, cancellation: &Cancellation
             Outcome::Failed(Box::new(Failure::storage_denied(&error.to_string())))
         }
         JobsError::Storage { kind: StorageFault::Failed, .. } => {
-            Outcome::Failed(Box::new(Failure::storage_failed(&error.to_string())))
+            Outcome::Failed(Box::new(Failure::storage_failed(&error.with_system_cause())))
         }
         error => Outcome::StorageAway { message: error.to_string() },
     }

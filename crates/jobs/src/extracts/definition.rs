@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use reinstate_describe::Name;
-use reinstate_describe::system::is_system_column;
+use reinstate_describe::system::{is_reserved_model, is_system_column};
 use reinstate_store::control::{ExtractRecord, NewExtract};
 use serde_json::{Map, Value as Json};
 
@@ -98,7 +98,7 @@ fn apply_key(key: &str, value: &Json, extract: &mut NewExtract, current: Option<
         "description" => extract.description = optional_text(key, value, DESCRIPTION_CHARS_MAX)?,
         "format" => extract.format = format(value)?,
         "include" => extract.include = include(value)?,
-        "models" => extract.models = models(value)?,
+        "models" => extract.models = own_models(value)?,
         "filter" => extract.filter = filter(value)?,
         "retention_days" => extract.retention_days = retention_days(value)?,
         "enabled" => extract.enabled = flag(key, value)?,
@@ -106,6 +106,15 @@ fn apply_key(key: &str, value: &Json, extract: &mut NewExtract, current: Option<
         _ => return fault("unknown_key", format!("an extract has no field '{}'", shown(key))),
     }
     Ok(())
+}
+
+/// Models of the tenant's own: the platform's bookkeeping is never written out.
+fn own_models(value: &Json) -> Result<Option<Vec<String>>, Fault> {
+    let models = models(value)?;
+    match models.iter().flatten().find(|model| is_reserved_model(model)) {
+        None => Ok(models),
+        Some(model) => fault("reserved", format!("models names '{model}', which belongs to the platform")),
+    }
 }
 
 fn format(value: &Json) -> Result<String, Fault> {

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::error::JobsError;
 use crate::jobs::Jobs;
 use crate::objects::{ByteStream, Objects};
+use crate::restores::caller_from_json;
 
 /// Pieces of an entry that wait for a slow reader.
 const PIECES_WAITING: usize = 4;
@@ -26,13 +27,17 @@ const READER_WAIT: Duration = Duration::from_secs(60);
 /// Characters of an instant that name its day.
 const DAY_CHARS: usize = 10;
 
+/// Characters of a configuration's name that the file's name shows: of four bytes each they leave room for the rest
+/// within the 255 bytes of most file systems.
+const NAME_CHARS_MAX: usize = 48;
+
 /// The content type of a whole archive.
 const ZIP: &str = "application/zip";
 
 /// A file that may be handed out: an archive, or one of its entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtractFile {
-    /// What the file should be called; only plain characters of ASCII.
+    /// What the file should be called: letters, digits, dots, dashes and underscores.
     pub filename: String,
     /// Its media type.
     pub content_type: String,
@@ -146,13 +151,24 @@ impl Jobs {
         }
         let expired = run.expires_at.is_none_or(|instant| instant <= self.now());
         let Some(object_key) = run.object_key.clone().filter(|_| !expired) else { return Err(gone(&run.id)) };
-        if run.is_restricted && !caller.ignores_record_lists() && caller.user_id != run.executed_by {
-            let message = "The archive holds records with access lists: only who ran the extract may have it; \
-                           run it yourself";
+        if run.is_restricted && !may_read_what_it_read(caller, run) {
+            let message = "The archive holds records with access lists: only who ran the extract may have it, with \
+                           the rights of then; run it yourself";
             return Err(JobsError::Forbidden { message: message.to_owned() });
         }
         Ok(object_key)
     }
+}
+
+/// Whether a caller reads at least what the caller of a run could read: the same user with no lesser level and all the
+/// groups of then, or who is held back by no list.
+fn may_read_what_it_read(caller: &Caller, run: &ExtractRunRecord) -> bool {
+    caller.ignores_record_lists()
+        || caller_from_json(&run.caller).is_some_and(|then| {
+            caller.user_id == then.user_id
+                && caller.level >= then.level
+                && caller.principals.is_superset(&then.principals)
+        })
 }
 
 fn gone(run_id: &str) -> JobsError {
@@ -183,11 +199,12 @@ fn archive_filename(run: &ExtractRunRecord) -> String {
     format!("{}-{day}-{}.zip", plain_name(&run.extract_name), run.id)
 }
 
-/// Words of letters and digits of ASCII, with dots inside; everything between them becomes one dash.
+/// Words of letters and digits, with dots inside; everything between them becomes one dash. Cut so that the whole name
+/// fits any file system.
 fn plain_name(name: &str) -> String {
-    let words = name.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
+    let words = name.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
     let words = words.map(|word| word.trim_matches('.')).filter(|word| !word.is_empty());
-    let plain = words.collect::<Vec<_>>().join("-");
+    let plain: String = words.collect::<Vec<_>>().join("-").chars().take(NAME_CHARS_MAX).collect();
     if plain.is_empty() { "extract".to_owned() } else { plain }
 }
 
@@ -266,6 +283,8 @@ mod tests {
     fn names_lose_what_could_mislead_a_file_system() {
         assert_eq!(plain_name("My Dev Data"), "My-Dev-Data");
         assert_eq!(plain_name("../../etc/pass\"wd\r\n"), "etc-pass-wd");
-        assert_eq!(plain_name("名前"), "extract");
+        assert_eq!(plain_name("名前 1"), "名前-1");
+        assert_eq!(plain_name("?/:"), "extract");
+        assert_eq!(plain_name(&"é".repeat(255)).len(), 2 * NAME_CHARS_MAX);
     }
 }

@@ -72,7 +72,7 @@ impl Ending {
     /// The storage failed. The run's record is its tenant's to read, and says nothing of where the storage is.
     pub(super) fn of_storage(error: &JobsError) -> Self {
         tracing::warn!(error = error.chain(), "the storage does not take the archive of an extract");
-        let detail = error.to_string();
+        let detail = error.with_system_cause();
         match error {
             JobsError::Storage { kind: StorageFault::Denied, .. } => {
                 let sentence = "The storage of archives refused the extract: the server's credentials are not \

@@ -9,8 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reinstate_engine::{
-    Cancellation, ExtractEnvironment, ExtractError, ExtractFailure, ExtractPhase, ExtractProgress,
-    SourceError, extract,
+    Cancellation, ExtractEnvironment, ExtractError, ExtractFailure, ExtractProgress, SourceError, extract,
 };
 use reinstate_store::control::{
     ClaimedExtract, ExtractObject, ExtractProgressColumns, ExtractRunRecord, RunState,
@@ -129,18 +128,13 @@ fn columns(progress: &ExtractProgress) -> ExtractProgressColumns {
 }
 
 fn detail(progress: &ExtractProgress) -> Json {
-    match progress.phase {
-        ExtractPhase::ExportedDescribe => {
-            json!({ "phase": progress.phase.as_str(), "models_total": progress.models_total })
-        }
-        ExtractPhase::ExportingData => json!({
-            "phase": progress.phase.as_str(),
-            "models_total": progress.models_total,
-            "models_completed": progress.models_completed,
-            "current_model": progress.current_model,
-            "records_exported": progress.records_exported,
-        }),
-    }
+    json!({
+        "phase": progress.phase.as_str(),
+        "models_total": progress.models_total,
+        "models_completed": progress.models_completed,
+        "current_model": progress.current_model,
+        "records_exported": progress.records_exported,
+    })
 }
 
 /// The attempt, with a panic made into an ending.

@@ -49,6 +49,11 @@ pub enum StorageUrlError {
     /// Nothing behind the scheme.
     #[error("names no folder or bucket")]
     Nameless,
+    /// What follows looks like another host.
+    #[error(
+        "must name a folder of this machine, as in file:///var/lib/reinstate/objects or file://./objects"
+    )]
+    OtherHost,
     /// A bucket's name has something else in it than letters, digits, dots, dashes and underscores.
     #[error("has characters that no bucket's name has; credentials and ports do not belong into it")]
     Name,
@@ -72,6 +77,7 @@ impl FromStr for StorageUrl {
         let (scheme, rest) = text.split_once("://").ok_or(StorageUrlError::Scheme)?;
         let kind = match scheme {
             "file" if rest.is_empty() => return Err(StorageUrlError::Nameless),
+            "file" if !rest.starts_with(['/', '.']) => return Err(StorageUrlError::OtherHost),
             "file" => return Ok(Self::folder(rest)),
             "s3" => BucketKind::S3,
             "gs" => BucketKind::Gcs,
@@ -194,6 +200,7 @@ mod tests {
             ("objects", StorageUrlError::Scheme),
             ("ftp://host", StorageUrlError::Scheme),
             ("file://", StorageUrlError::Nameless),
+            ("file://host/objects", StorageUrlError::OtherHost),
             ("s3://", StorageUrlError::Nameless),
             ("s3:///prefix", StorageUrlError::Nameless),
             ("s3://key:hush@bucket", StorageUrlError::Name),

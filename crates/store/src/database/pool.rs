@@ -31,6 +31,10 @@ const OPENING_THREADS: usize = 2;
 /// How long a caller waits for a connection to come free beyond the wait of a writer for its turn.
 const CHECKOUT_MARGIN_MS: u64 = 1_000;
 
+/// How long a server lets a transaction of a pool's connection hold its locks while nothing is asked of it. Such
+/// transactions are short; one that idles belongs to a process that stands still, and others wait for its rows.
+const PATIENCE_OF_SERVER: &str = "SET idle_in_transaction_session_timeout = '10s'";
+
 /// Where connections lead, and how they are set up.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
@@ -63,7 +67,12 @@ impl Place {
                 let connection = open_file(path, *busy_timeout_ms, *durable)?;
                 Ok(Database::Sqlite(connection))
             }
-            Self::Server(address) => postgres::connection::open(address).map(Database::Postgres),
+            Self::Server(address) => {
+                let mut connection = postgres::connection::open(address)?;
+                let set_up = connection.batch_execute(PATIENCE_OF_SERVER);
+                set_up.map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(Database::Postgres(connection))
+            }
         }
     }
 }

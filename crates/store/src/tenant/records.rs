@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use reinstate_describe::access::ACCESS_COLUMNS;
 use reinstate_describe::ddl::table_name;
 use reinstate_describe::{
-    AccessLevel, BaseType, Caller, CellValue, ColumnType, FilterFault, Layout, ListQuery, Trashed,
+    AccessLevel, BaseType, Caller, CellValue, ColumnType, FaultCode, FilterFault, Layout, ListQuery,
+    RecordFault, Trashed,
 };
 use reinstate_engine::{Conflict, IdSource};
 
@@ -89,7 +90,9 @@ impl Tenant {
                 recorder.add(connection, body, line, &make_id)?;
             }
             let ids = recorder.finish(connection)?;
-            read_back(connection, &layout, &ids)
+            let records = read_back(connection, &layout, &ids)?;
+            require_extractable(&ids, &records)?;
+            Ok(records)
         })
     }
 
@@ -118,7 +121,9 @@ impl Tenant {
                 }
             }
             let ids = recorder.finish(connection)?;
-            read_back(connection, &layout, &ids)
+            let records = read_back(connection, &layout, &ids)?;
+            require_extractable(&ids, &records)?;
+            Ok(records)
         })
     }
 
@@ -196,6 +201,25 @@ fn trash(
     push_ids(dialect, ids.iter().map(String::as_str), &mut statement);
     statement.sql(" AND \"trashed_at\" IS NULL");
     statement.run(connection).map(drop).map_err(|error| StoreError::from_diesel("trashing records", error))
+}
+
+/// Longest record as JSON, in bytes: a little less than a line of an archive may have, so that what is written here can
+/// be taken out and brought back. One request can be shorter than the record that it adds to.
+const RECORD_BYTES_MAX: usize = (16 << 20) - (64 << 10);
+
+/// Refuses records that would fit no archive.
+fn require_extractable(ids: &[String], records: &[String]) -> Result<(), StoreError> {
+    let faults = (1..).zip(ids).zip(records).filter(|(_, record)| record.len() > RECORD_BYTES_MAX);
+    let faults: Vec<_> = faults
+        .map(|((line, id), _)| RecordFault {
+            line,
+            record_id: Some(id.clone()),
+            field: None,
+            code: FaultCode::Maximum,
+            message: format!("the whole record must have at most {RECORD_BYTES_MAX} bytes as JSON"),
+        })
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(StoreError::Invalid(faults)) }
 }
 
 /// The records as they are now, in the order of `ids`.

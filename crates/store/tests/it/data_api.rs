@@ -27,6 +27,7 @@ on_both! {
     who_may_only_edit_a_record_does_not_change_its_lists,
     immutable_json_may_be_spelled_in_another_way,
     ten_thousand_records_fit_one_request,
+    a_record_that_would_fit_no_archive_is_refused_however_it_grew,
     unknown_model_is_not_found_everywhere,
 }
 
@@ -356,4 +357,18 @@ fn unknown_model_is_not_found_everywhere(backend: Backend) {
     assert!(is_missing(tenant.records_create(&root(), "no", &["{}"], false, NOW, &api.ids).unwrap_err()));
     assert!(is_missing(tenant.records_update(&root(), "no", &[], NOW).unwrap_err()));
     assert!(is_missing(tenant.records_delete(&root(), "no", &[], true, NOW).unwrap_err()));
+}
+
+fn a_record_that_would_fit_no_archive_is_refused_however_it_grew(backend: Backend) {
+    let model = Model::new(name("items"))
+        .with_field(field("a", FieldType::Text))
+        .with_field(field("b", FieldType::Text));
+    let api = Api::new(backend, &model);
+    api.create(&root(), &[r#"{"id":"1"}"#]).unwrap();
+    let nine = "x".repeat(9 << 20);
+    api.update(&root(), "1", &format!(r#"{{"a":"{nine}"}}"#)).unwrap();
+    let refused = api.update(&root(), "1", &format!(r#"{{"b":"{nine}"}}"#));
+    let Err(StoreError::Invalid(faults)) = refused else { panic!("{:?}", refused.map(|r| r.len())) };
+    assert_eq!((faults[0].code, faults[0].record_id.as_deref()), (FaultCode::Maximum, Some("1")));
+    api.update(&root(), "1", r#"{"b":"short"}"#).unwrap();
 }

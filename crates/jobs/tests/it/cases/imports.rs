@@ -107,7 +107,7 @@ fn an_archive_that_is_gone_fails_the_run_with_a_clear_error() {
     let house = house.restart_with(|settings| settings.workers = 1, |_| {});
     let run = house.ended("acme", &imported.run_id);
     assert_eq!(run.status, RunStatus::Failed);
-    assert!(run.error.unwrap().contains("no longer there; upload it"));
+    assert!(run.error.unwrap().contains("upload it"));
     assert!(run.error_detail.unwrap().contains("SOURCE_NOT_FOUND"));
 }
 
