@@ -13,6 +13,10 @@ pub enum Fault {
     Silent,
     /// Every request is answered with 403, whoever signed it.
     Denied,
+    /// Every answer with an object breaks off after so many bytes of it.
+    Cut(usize),
+    /// Uploads in parts are not finished: who asks for that waits until the fault is taken back.
+    Unfinished,
 }
 
 /// The switch.
@@ -57,11 +61,11 @@ impl Switch {
         None
     }
 
-    /// Waits until nobody is to be left without an answer any more.
-    pub(crate) async fn spoken(&self) {
+    /// Waits until a fault is taken back.
+    pub(crate) async fn without(&self, fault: Fault) {
         loop {
             let changed = self.changed.notified();
-            if self.lock().fault != Some(Fault::Silent) {
+            if self.lock().fault != Some(fault) {
                 return;
             }
             changed.await;

@@ -1,6 +1,7 @@
 //! A server that speaks S3, for tests: real requests, signatures, parts and ranges against a folder, and faults on demand.
 #![allow(clippy::panic, reason = "a test that has no server has nothing else to say")]
 
+mod cut_body;
 mod fault;
 mod server;
 

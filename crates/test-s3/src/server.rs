@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
+use hyper::header::{ETAG, IF_MATCH};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use crate::cut_body::CutBody;
 use crate::fault::{Fault, Switch};
 
 /// The key's id that the server knows.
@@ -165,18 +167,38 @@ async fn answer(
     switch: Arc<Switch>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, HttpError> {
-    match switch.pass() {
+    let fault = switch.pass();
+    match fault {
         Some(Fault::Unavailable) => return Ok(refusal(503, "ServiceUnavailable")),
         Some(Fault::Denied) => return Ok(refusal(403, "InvalidAccessKeyId")),
-        Some(Fault::Silent) => switch.spoken().await,
-        None => {}
+        Some(Fault::Silent) => switch.without(Fault::Silent).await,
+        Some(Fault::Unfinished) if is_finish(&request) => switch.without(Fault::Unfinished).await,
+        _ => {}
     }
     // As S3 does; the server behind tells nothing but a missing object.
     let path = request.uri().path();
     if path.split('/').nth(1) != Some(BUCKET) {
         return Ok(refusal(404, "NoSuchBucket"));
     }
-    service.call(request.map(Body::from)).await
+    let is_read = request.method() == Method::GET;
+    let expected = request.headers().get(IF_MATCH).cloned();
+    let response = service.call(request.map(Body::from)).await?;
+    // The server behind looks for this where objects are written, not where they are read.
+    if is_read && expected.is_some() && response.headers().get(ETAG) != expected.as_ref() {
+        return Ok(refusal(412, "PreconditionFailed"));
+    }
+    match fault {
+        Some(Fault::Cut(bytes)) if is_read => {
+            Ok(response.map(|body| Body::http_body_unsync(CutBody::new(body, bytes))))
+        }
+        _ => Ok(response),
+    }
+}
+
+/// Whether an upload in parts is to be finished.
+fn is_finish(request: &Request<Incoming>) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    request.method() == Method::POST && query.contains("uploadId=")
 }
 
 fn refusal(status: u16, code: &str) -> Response<Body> {

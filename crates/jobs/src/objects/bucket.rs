@@ -29,25 +29,27 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// Connections idle for longer are closed: what is between us and a bucket may forget them without a word.
 const IDLE_MAX: Duration = Duration::from_secs(20);
 
-/// Makes the client. Nothing is sent yet.
+/// Makes a client that gives a request up when nothing comes for `silence_max`. Nothing is sent yet.
 pub(super) fn open(
     url: &BucketUrl,
     settings: &StorageSettings,
+    silence_max: Duration,
 ) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
     // Only one can be the process's; whichever it is already is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = client(settings, silence_max);
     let store = match url.kind {
-        BucketKind::S3 => s3(url, settings)?,
+        BucketKind::S3 => s3(url, settings, client)?,
         BucketKind::Gcs => Arc::new(
             GoogleCloudStorageBuilder::from_env()
-                .with_client_options(client(settings))
+                .with_client_options(client)
                 .with_retry(retry())
                 .with_bucket_name(&url.name)
                 .build()?,
         ),
         BucketKind::Azure => Arc::new(
             MicrosoftAzureBuilder::from_env()
-                .with_client_options(client(settings))
+                .with_client_options(client)
                 .with_retry(retry())
                 .with_container_name(&url.name)
                 .build()?,
@@ -59,10 +61,14 @@ pub(super) fn open(
     Ok(Arc::new(PrefixStore::new(store, url.prefix.clone())))
 }
 
-fn s3(url: &BucketUrl, settings: &StorageSettings) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
+fn s3(
+    url: &BucketUrl,
+    settings: &StorageSettings,
+    client: ClientOptions,
+) -> Result<Arc<dyn ObjectStore>, object_store::Error> {
     let given = &settings.s3;
     let mut builder = AmazonS3Builder::from_env()
-        .with_client_options(client(settings))
+        .with_client_options(client)
         .with_retry(retry())
         .with_bucket_name(&url.name)
         .with_virtual_hosted_style_request(!given.path_style);
@@ -79,11 +85,11 @@ fn s3(url: &BucketUrl, settings: &StorageSettings) -> Result<Arc<dyn ObjectStore
     Ok(Arc::new(builder.build()?))
 }
 
-fn client(settings: &StorageSettings) -> ClientOptions {
+fn client(settings: &StorageSettings, silence_max: Duration) -> ClientOptions {
     ClientOptions::new()
         .with_allow_http(settings.allow_http)
         .with_connect_timeout(CONNECT_MAX)
-        .with_read_timeout(settings.silence_max)
+        .with_read_timeout(silence_max)
         // An object takes as long as it takes, as long as something comes.
         .with_timeout_disabled()
         .with_pool_idle_timeout(IDLE_MAX)

@@ -4,6 +4,7 @@
 //! key at once and whole, and is never changed afterwards.
 
 mod bucket;
+mod download;
 mod fault;
 mod folder;
 mod installation;
@@ -30,6 +31,7 @@ use object_store::path::Path as Key;
 use reinstate_engine::Cancellation;
 use reinstate_store::TenantId;
 
+use self::download::Wanted;
 use self::io_runtime::{IoRuntime, block_on};
 use self::storage::{PING_MAX, Place, Storage, joined, open_folder};
 use crate::data_lock::DataLock;
@@ -62,17 +64,23 @@ impl Objects {
     /// [`JobsError::Storage`] where the folder cannot be made or read, or settings do not fit the bucket.
     pub fn open(settings: &StorageSettings, scratch_dir: &Path) -> Result<Self, JobsError> {
         let io = IoRuntime::start().map_err(|error| JobsError::storage("starting a thread", error))?;
-        let (store, place) = match &settings.url {
-            StorageUrl::Folder(folder) => open_folder(folder)?,
+        let finish_max = settings.finish_max;
+        let (store, patient_store, place) = match &settings.url {
+            StorageUrl::Folder(folder) => {
+                let (store, place) = open_folder(folder)?;
+                (Arc::clone(&store), store, place)
+            }
             StorageUrl::Bucket(url) => {
                 tracing::info!(bucket = %url, "archives lie in a bucket");
-                let store = bucket::open(url, settings)
-                    .map_err(|error| fault::of_store("reading the settings of the bucket", error))?;
-                (store, Place::Bucket)
+                let open = |silence_max| {
+                    bucket::open(url, settings, silence_max)
+                        .map_err(|error| fault::of_store("reading the settings of the bucket", error))
+                };
+                (open(settings.silence_max)?, open(finish_max)?, Place::Bucket)
             }
         };
         let scratch_dir = scratch_dir.to_owned();
-        Ok(Self { storage: Arc::new(Storage { store, place, scratch_dir, io }) })
+        Ok(Self { storage: Arc::new(Storage { store, patient_store, finish_max, place, scratch_dir, io }) })
     }
 
     /// The key of an upload.
@@ -137,12 +145,10 @@ impl Objects {
             return self.open_file(key).map(ObjectReader::of_file);
         }
         let (store, location) = (Arc::clone(&self.storage.store), object_key(key)?);
-        let head = self.storage.begin_object_call("opening an object", key, {
-            let location = location.clone();
-            async move { store.head(&location).await }
-        });
-        let size_bytes = block_on(joined("opening an object", head))?.size;
-        Ok(ObjectReader::of_object(Arc::clone(&self.storage), location, size_bytes))
+        let doing = "opening an object";
+        let head = self.storage.begin_object_call(doing, key, async move { store.head(&location).await });
+        let found = block_on(joined(doing, head))?;
+        Ok(ObjectReader::of_object(Arc::clone(&self.storage), key, found))
     }
 
     /// Opens an object as a file of this machine, for reading it whole: from a bucket it is copied into a file without
@@ -155,7 +161,8 @@ impl Objects {
         if self.folder().is_some() {
             return self.open_file(key);
         }
-        let asked = stream::of_object(&self.storage, key, None);
+        let wanted = Wanted { key: key.to_owned(), range: None, etag: None };
+        let asked = stream::of_object(&self.storage, wanted);
         spool::spool(asked, &self.storage.scratch_dir, cancellation)
     }
 
@@ -169,7 +176,8 @@ impl Objects {
             return Ok(Box::pin(futures_util::stream::empty()));
         }
         if self.folder().is_none() {
-            return stream::of_object(&self.storage, key, Some(range)).await;
+            let wanted = Wanted { key: key.to_owned(), range: Some(range), etag: None };
+            return stream::of_object(&self.storage, wanted).await;
         }
         let (objects, key, handle) = (self.clone(), key.to_owned(), self.storage.io.handle().clone());
         let opened = self

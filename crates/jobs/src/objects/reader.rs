@@ -6,11 +6,13 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use object_store::ObjectStoreExt;
-use object_store::path::Path as Key;
+use futures_util::StreamExt;
+use object_store::ObjectMeta;
 
+use super::download::Wanted;
 use super::io_runtime::block_on;
 use super::storage::Storage;
+use super::stream;
 use crate::error::JobsError;
 
 /// Size of a block: whoever looks into an archive reads its end, and then a few places in front of it.
@@ -32,7 +34,8 @@ enum Kind {
 #[derive(Debug)]
 struct Blocks {
     storage: Arc<Storage>,
-    key: Key,
+    key: String,
+    etag: Option<String>,
     size_bytes: u64,
     position: u64,
     /// By number; the one that was used last is last.
@@ -44,8 +47,15 @@ impl ObjectReader {
         Self(Kind::File(file))
     }
 
-    pub(super) fn of_object(storage: Arc<Storage>, key: Key, size_bytes: u64) -> Self {
-        Self(Kind::Blocks(Blocks { storage, key, size_bytes, position: 0, kept: VecDeque::new() }))
+    pub(super) fn of_object(storage: Arc<Storage>, key: &str, found: ObjectMeta) -> Self {
+        Self(Kind::Blocks(Blocks {
+            storage,
+            key: key.to_owned(),
+            etag: found.e_tag,
+            size_bytes: found.size,
+            position: 0,
+            kept: VecDeque::new(),
+        }))
     }
 }
 
@@ -108,7 +118,14 @@ impl Blocks {
     fn fetch(&self, number: u64) -> Result<Bytes, JobsError> {
         let start = number * BLOCK_BYTES;
         let range = start..self.size_bytes.min(start.saturating_add(BLOCK_BYTES));
-        let (store, key) = (Arc::clone(&self.storage.store), self.key.clone());
-        block_on(self.storage.call("reading an object", async move { store.get_range(&key, range).await }))
+        let wanted = Wanted { key: self.key.clone(), range: Some(range), etag: self.etag.clone() };
+        block_on(async {
+            let mut pieces = stream::of_object(&self.storage, wanted).await?;
+            let mut block = Vec::new();
+            while let Some(piece) = pieces.next().await {
+                block.extend_from_slice(&piece?);
+            }
+            Ok(Bytes::from(block))
+        })
     }
 }

@@ -24,6 +24,10 @@ pub(super) const PING_MAX: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub(super) struct Storage {
     pub(super) store: Arc<dyn ObjectStore>,
+    /// The same, by a client that waits for an answer as long as finishing an object may take.
+    pub(super) patient_store: Arc<dyn ObjectStore>,
+    /// Longest time that finishing an object may take.
+    pub(super) finish_max: Duration,
     pub(super) place: Place,
     /// Where objects of a bucket are spooled to.
     pub(super) scratch_dir: PathBuf,
@@ -77,13 +81,7 @@ impl Storage {
         work: impl Future<Output = object_store::Result<T>> + Send + 'static,
     ) -> JoinHandle<Result<T, JobsError>> {
         let key = key.to_owned();
-        self.io.handle().spawn(async move {
-            match tokio::time::timeout(CALL_MAX, work).await {
-                Ok(Err(error)) if fault::is_not_found(&error) => Err(missing(&key)),
-                Ok(result) => result.map_err(|error| fault::of_store(doing, error)),
-                Err(_) => Err(unanswered(doing, CALL_MAX)),
-            }
-        })
+        self.io.handle().spawn(async move { about_object(doing, &key, work).await })
     }
 
     pub(super) fn begin_within<T: Send + 'static>(
@@ -92,12 +90,32 @@ impl Storage {
         doing: &'static str,
         work: impl Future<Output = object_store::Result<T>> + Send + 'static,
     ) -> JoinHandle<Result<T, JobsError>> {
-        self.io.handle().spawn(async move {
-            match tokio::time::timeout(wait, work).await {
-                Ok(result) => result.map_err(|error| fault::of_store(doing, error)),
-                Err(_) => Err(unanswered(doing, wait)),
-            }
-        })
+        self.io.handle().spawn(within(wait, doing, work))
+    }
+}
+
+/// A call of the client that is given up after so long.
+pub(super) async fn within<T>(
+    wait: Duration,
+    doing: &'static str,
+    work: impl Future<Output = object_store::Result<T>>,
+) -> Result<T, JobsError> {
+    match tokio::time::timeout(wait, work).await {
+        Ok(result) => result.map_err(|error| fault::of_store(doing, error)),
+        Err(_) => Err(unanswered(doing, wait)),
+    }
+}
+
+/// A call about an object that must be there.
+pub(super) async fn about_object<T>(
+    doing: &'static str,
+    key: &str,
+    work: impl Future<Output = object_store::Result<T>>,
+) -> Result<T, JobsError> {
+    match tokio::time::timeout(CALL_MAX, work).await {
+        Ok(Err(error)) if fault::is_not_found(&error) => Err(missing(key)),
+        Ok(result) => result.map_err(|error| fault::of_store(doing, error)),
+        Err(_) => Err(unanswered(doing, CALL_MAX)),
     }
 }
 

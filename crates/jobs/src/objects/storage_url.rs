@@ -110,6 +110,9 @@ impl fmt::Display for BucketUrl {
 /// How long a bucket may be silent where nobody says otherwise.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
+/// The same for how long it may take to finish an object.
+const FINISH_MAX: Duration = Duration::from_secs(300);
+
 /// A storage's address with what it takes to reach it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -122,6 +125,9 @@ pub struct StorageSettings {
     /// answer. A part of 8 MiB has to get there within it. 15 seconds by default, which every call stays within five
     /// seconds of.
     pub silence_max: Duration,
+    /// How long a bucket may take to put the parts of an object together, silent or not. Five minutes by default: the
+    /// services speak of minutes for large objects.
+    pub finish_max: Duration,
     /// What only buckets of S3's kind need.
     pub s3: S3Settings,
 }
@@ -158,7 +164,13 @@ impl StorageSettings {
     /// A storage that is reached by its address alone.
     #[must_use]
     pub fn new(url: StorageUrl) -> Self {
-        Self { url, allow_http: false, silence_max: SILENCE_MAX, s3: S3Settings::default() }
+        Self {
+            url,
+            allow_http: false,
+            silence_max: SILENCE_MAX,
+            finish_max: FINISH_MAX,
+            s3: S3Settings::default(),
+        }
     }
 
     /// A folder.

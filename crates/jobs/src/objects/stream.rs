@@ -7,13 +7,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
-use object_store::{GetOptions, GetRange};
+use futures_util::{Stream, stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::download::{DOING, Download, Wanted};
 use super::storage::{Storage, joined};
-use super::{fault, object_key};
 use crate::error::JobsError;
 
 /// Bytes of an object, in order, a piece at a time. After an error nothing more comes.
@@ -49,45 +48,26 @@ async fn next_of_file(pieces: FilePieces) -> Result<Option<(Bytes, FilePieces)>,
         let mut piece = vec![0; length];
         file.read_exact(&mut piece).map(|()| (piece, file))
     });
-    let (piece, file) =
-        read.await.map_err(|error| JobsError::storage("reading an object", error))?.map_err(failed)?;
+    let (piece, file) = read.await.map_err(|error| JobsError::storage(DOING, error))?.map_err(failed)?;
     Ok(Some((Bytes::from(piece), FilePieces { file, left: left - length as u64, handle })))
 }
 
 fn failed(error: std::io::Error) -> JobsError {
-    JobsError::storage("reading an object", error)
+    JobsError::storage(DOING, error)
 }
 
-/// Asks a bucket for a range of an object; the pieces come as fast as they are taken.
-pub(super) async fn of_object(
-    storage: &Arc<Storage>,
-    key: &str,
-    range: Option<Range<u64>>,
-) -> Result<ByteStream, JobsError> {
-    let doing = "reading an object";
-    let (store, location) = (Arc::clone(&storage.store), object_key(key)?);
-    let asked_bytes = range.as_ref().map(|range| range.end.saturating_sub(range.start));
-    let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-    let asked =
-        storage.begin_object_call(doing, key, async move { store.get_opts(&location, options).await });
-    let found = joined(doing, asked).await?;
-    // A bucket answers with what there is of a range.
-    let mut left = asked_bytes.unwrap_or(found.meta.size);
+/// Asks a bucket for an object; the pieces come as fast as they are taken.
+pub(super) async fn of_object(storage: &Arc<Storage>, wanted: Wanted) -> Result<ByteStream, JobsError> {
+    let begun = Download::begin(Arc::clone(&storage.store), wanted);
+    let mut download = joined(DOING, storage.io.handle().spawn(begun)).await?;
     let (sender, receiver) = mpsc::channel(PIECES_MAX);
     // Where it is polled it may wait for the next try, which only the storage's own runtime can.
     storage.io.handle().spawn(async move {
-        let mut pieces = found.into_stream();
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|error| fault::of_store(doing, error));
+        while let Some(piece) = download.next().await.transpose() {
             let ends = piece.is_err();
-            left = left.saturating_sub(piece.as_ref().map_or(0, |piece| piece.len() as u64));
             if sender.send(piece).await.is_err() || ends {
                 return;
             }
-        }
-        if left > 0 {
-            let short = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-            let _ = sender.send(Err(JobsError::storage(doing, short))).await;
         }
     });
     Ok(Box::pin(stream::unfold(receiver, |mut receiver| async move {

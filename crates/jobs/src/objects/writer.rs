@@ -9,7 +9,7 @@ use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinHandle;
 
 use super::io_runtime::block_on;
-use super::storage::Storage;
+use super::storage::{Storage, joined, within};
 use crate::error::JobsError;
 
 /// Size of a part in a folder: few calls, and little memory an object.
@@ -94,23 +94,28 @@ impl ObjectWriter {
             self.flush().await?;
         }
         self.landed().await?;
-        if let Some(mut upload) = self.upload.take() {
-            self.storage
-                .call("finishing an object", async move {
-                    let finished = upload.complete().await;
-                    if finished.is_err() {
-                        // What cannot be taken back either is left to the bucket's own rules.
-                        let _ = upload.abort().await;
-                    }
-                    finished
-                })
-                .await?;
+        if let Some(upload) = self.upload.take() {
+            self.complete(upload).await?;
         }
         Ok(self.bytes_written)
     }
 
+    /// Has the storage put the parts together. Where it does not, they are taken back.
+    async fn complete(&self, mut upload: Box<dyn MultipartUpload>) -> Result<(), JobsError> {
+        let (doing, storage) = ("finishing an object", Arc::clone(&self.storage));
+        let completed = self.storage.io.handle().spawn(async move {
+            let completed = within(storage.finish_max, doing, upload.complete()).await;
+            if completed.is_err() {
+                take_back(storage, None, upload);
+            }
+            completed.map(drop)
+        });
+        joined(doing, completed).await
+    }
+
     async fn start(&self) -> Result<Box<dyn MultipartUpload>, JobsError> {
-        let (store, key) = (Arc::clone(&self.storage.store), self.key.clone());
+        // All requests about the upload go through the client that began it, its end as well.
+        let (store, key) = (Arc::clone(&self.storage.patient_store), self.key.clone());
         self.storage.call("starting an object", async move { store.put_multipart(&key).await }).await
     }
 
@@ -148,23 +153,32 @@ impl Drop for ObjectWriter {
         if let Some(part) = &self.in_flight {
             part.abort();
         }
-        let Some(mut upload) = self.upload.take() else { return };
-        if !self.storage.is_bucket() {
-            // Removes its file by itself.
-            return;
+        if let Some(upload) = self.upload.take() {
+            take_back(Arc::clone(&self.storage), self.in_flight.take(), upload);
         }
-        let (in_flight, storage) = (self.in_flight.take(), Arc::clone(&self.storage));
-        // Nobody waits for it: where the process ends first, the bucket's own rules remove the parts.
-        self.storage.io.handle().clone().spawn(async move {
-            if let Some(part) = in_flight {
-                let _ = part.await;
-            }
-            let aborted = storage.call("taking an object back", async move { upload.abort().await }).await;
-            if let Err(error) = aborted {
-                tracing::warn!(error = error.chain(), "the parts of an unfinished object stay in the bucket");
-            }
-        });
     }
+}
+
+/// Removes the parts of an object that will not be, once the one that travels is through. Nobody waits for it: where the
+/// process ends first, the bucket's own rules remove them.
+fn take_back(
+    storage: Arc<Storage>,
+    in_flight: Option<JoinHandle<Result<(), JobsError>>>,
+    mut upload: Box<dyn MultipartUpload>,
+) {
+    if !storage.is_bucket() {
+        // Removes its file by itself.
+        return;
+    }
+    storage.io.handle().clone().spawn(async move {
+        if let Some(part) = in_flight {
+            let _ = part.await;
+        }
+        let aborted = storage.call("taking an object back", async move { upload.abort().await }).await;
+        if let Err(error) = aborted {
+            tracing::warn!(error = error.chain(), "the parts of an unfinished object stay in the bucket");
+        }
+    });
 }
 
 /// The size of parts with which an object of so many bytes can be written.

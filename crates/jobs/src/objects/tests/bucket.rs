@@ -135,6 +135,69 @@ fn an_object_whose_last_parts_are_refused_is_not_there() {
 }
 
 #[test]
+fn an_object_that_is_not_put_together_in_time_is_taken_back() {
+    let server = S3Server::start();
+    let mut settings = s3_settings(&server, "");
+    settings.silence_max = Duration::from_secs(1);
+    settings.finish_max = Duration::from_secs(3);
+    let dir = tempfile::tempdir().unwrap();
+    let objects = Objects::open(&settings, dir.path()).unwrap();
+    let mut writer = objects.writer(KEY).unwrap();
+    writer.write_all(&large()).unwrap();
+    server.fail(Fault::Unfinished);
+    let begin = Instant::now();
+    assert_fault(writer.finish(), StorageFault::Unavailable);
+    assert!(begin.elapsed() >= Duration::from_secs(3), "silence is no reason to give the end up");
+    wait_until_none_is_unfinished(&server);
+    assert!(server.keys().is_empty());
+}
+
+#[test]
+fn reading_goes_on_where_an_answer_broke_off() {
+    let (shelf, server) = shelf();
+    let written = large();
+    shelf.put(KEY, &written);
+    let mut reader = shelf.objects.open_read(KEY).unwrap();
+    // More often than the client by itself asks again.
+    server.fail(Fault::Cut(2 << 20));
+    let before = server.requests();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut copy = shelf.objects.open_local(KEY, &Cancellation::default()).unwrap();
+            let mut copied = Vec::new();
+            copy.read_to_end(&mut copied).unwrap();
+            assert!(copied == written);
+        });
+        let size = written.len() as u64;
+        assert!(shelf.read(KEY, 1..size).unwrap() == written[1..]);
+    });
+    assert!(server.requests() - before > 12);
+    server.fail(Fault::Cut(300_000));
+    let mut piece = vec![0; 1 << 20];
+    reader.read_exact(&mut piece).unwrap();
+    assert!(piece == written[..1 << 20]);
+}
+
+#[test]
+fn reading_ends_where_an_answer_brings_nothing_again_and_again() {
+    let (shelf, server) = shelf();
+    shelf.put(KEY, b"whole");
+    server.fail(Fault::Cut(0));
+    assert_fault(shelf.read(KEY, 0..5), StorageFault::Unavailable);
+}
+
+#[test]
+fn reading_does_not_go_on_in_another_object_of_the_same_key() {
+    let (shelf, _server) = shelf();
+    shelf.put(KEY, &large());
+    let mut reader = shelf.objects.open_read(KEY).unwrap();
+    reader.read_exact(&mut [0; 10]).unwrap();
+    shelf.put(KEY, &bytes(8 << 20));
+    reader.seek(SeekFrom::Start(5 << 20)).unwrap();
+    assert!(reader.read(&mut [0; 10]).is_err());
+}
+
+#[test]
 fn copying_an_object_stops_when_it_is_asked_to() {
     let (shelf, server) = shelf();
     shelf.put(KEY, &large());
