@@ -128,9 +128,19 @@ pub struct ExtractRunRecord {
     /// How often the run was begun.
     #[serde(default)]
     pub attempt: i64,
+    /// Seconds from start to end; null before the end.
+    #[serde(default)]
+    pub duration_seconds: Option<i64>,
     /// Milliseconds from start to end; null before the end.
     #[serde(default)]
     pub duration_ms: Option<i64>,
+    /// What the configuration said when the run was queued.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub config_snapshot: Option<Json>,
+    /// The user who asked for it.
+    #[serde(default)]
+    pub executed_by: Option<String>,
     /// When a worker took it.
     #[serde(default)]
     pub started_at: Option<String>,
@@ -197,6 +207,9 @@ pub struct ArtifactRecord {
     /// How often it was downloaded.
     #[serde(default)]
     pub download_count: u64,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: Option<String>,
     /// Until when it is kept.
     #[serde(default)]
     pub expires_at: Option<String>,
