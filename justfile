@@ -28,7 +28,7 @@ demo *ARGS:
 advisories:
     cargo deny check advisories
 
-# Restores from ZIP to committed beside what the databases can do, and peak memory.
+# Restores from ZIP to committed beside what the databases can do, and peak memory; PostgreSQL with `--postgres URL`.
 bench *ARGS:
     cargo run --release -p reinstate --example bench_restore -- {{ARGS}}
 
