@@ -16,11 +16,13 @@ const BATCH: u32 = 100;
 /// Microseconds in a day.
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// Starts the janitor.
+/// Starts the janitor. In each round it looks for objects of nothing before it removes what expired: that an archive
+/// went says that the look is over.
 pub(crate) fn start(inner: &Arc<Inner>) -> std::io::Result<JoinHandle<()>> {
     let inner = Arc::clone(inner);
     Builder::new().name("janitor".to_owned()).spawn(move || {
         while !inner.signal.is_stopping() {
+            remove_orphans(&inner);
             match remove_expired(&inner) {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "removed uploads whose time was over"),
@@ -37,17 +39,15 @@ pub(crate) fn start(inner: &Arc<Inner>) -> std::io::Result<JoinHandle<()>> {
                     tracing::warn!(error, "could not remove old archives; trying again later");
                 }
             }
-            if inner.custody.is_shared() || inner.objects.is_bucket() {
-                remove_orphans(&inner);
-            }
             inner.signal.pause(ROUND);
         }
     })
 }
 
-/// Removes what broken uploads and extracts left behind. Where the data belongs to one process, its start does that.
+/// Removes what broken uploads and extracts left behind.
 fn remove_orphans(inner: &Inner) {
-    match inner.custody.remove_orphans(&inner.store, &inner.objects) {
+    let is_stopping = || inner.signal.is_stopping();
+    match inner.custody.remove_old_orphans(&inner.store, &inner.objects, is_stopping) {
         Ok(0) => {}
         Ok(removed) => tracing::info!(removed, "removed objects that belong to nothing"),
         Err(error) => {

@@ -20,6 +20,7 @@ mod jobs;
 mod latch;
 mod lease;
 mod objects;
+mod orphans;
 mod outcome;
 mod panic_text;
 mod patience;

@@ -1,5 +1,6 @@
-//! Whose a bucket is. It has no lock that a server could hold, so whoever comes first leaves a mark there: servers of
-//! another database would else take everything in it for rubbish.
+//! Whose a storage is. A bucket has no lock that a server could hold, and a folder may be shared by servers of several
+//! databases by mistake. So whoever comes first leaves a mark there: the others would else take everything in it for
+//! rubbish.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use super::io_runtime::block_on;
-use super::{Objects, fault};
+use super::{Objects, fault, folder};
 use crate::error::JobsError;
 
 /// The key of the mark. It holds the installation's id.
@@ -24,12 +25,26 @@ pub(crate) enum Ownership {
     Theirs,
 }
 
+impl Ownership {
+    /// What a mark tells the installation `id`.
+    fn of(mark: Option<&[u8]>, id: &str) -> Self {
+        if mark == Some(id.as_bytes()) { Self::Ours } else { Self::Theirs }
+    }
+}
+
 impl Objects {
-    /// Leaves the mark of the installation `id` in the bucket where there is none yet, and says whose it is. Blocks.
+    /// Leaves the mark of the installation `id` in the storage where there is none yet, and says whose it is. Blocks.
     ///
     /// # Errors
     /// [`JobsError::Storage`] where the mark can be neither read nor written.
     pub(crate) fn claim(&self, id: &str) -> Result<Ownership, JobsError> {
+        if let Some(root) = self.folder() {
+            let file = root.join(MARKER);
+            if folder::read(&file)?.is_none() {
+                folder::create(&file, id.as_bytes())?;
+            }
+            return Ok(Ownership::of(folder::read(&file)?.as_deref(), id));
+        }
         let (store, id) = (Arc::clone(&self.storage.store), id.to_owned());
         block_on(self.storage.call("marking the bucket", async move {
             if read(&store).await?.is_none() {
@@ -40,8 +55,7 @@ impl Objects {
                     Err(error) => return Err(error),
                 }
             }
-            let is_ours = read(&store).await?.is_some_and(|found| found.as_ref() == id.as_bytes());
-            Ok(if is_ours { Ownership::Ours } else { Ownership::Theirs })
+            Ok(Ownership::of(read(&store).await?.as_deref(), &id))
         }))
     }
 

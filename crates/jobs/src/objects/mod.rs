@@ -9,6 +9,7 @@ mod fault;
 mod folder;
 mod installation;
 mod io_runtime;
+mod listing;
 mod reader;
 mod spool;
 mod storage;
@@ -23,9 +24,8 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use futures_util::TryStreamExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path as Key;
 use reinstate_engine::Cancellation;
@@ -243,60 +243,39 @@ impl Objects {
     }
 
     /// The objects, and in a folder the unfinished files, by their places below the storage's root; with `before` those
-    /// alone that nobody wrote to since. Blocks.
-    pub(crate) fn list_changed_before(&self, before: Option<SystemTime>) -> Result<Vec<PathBuf>, JobsError> {
-        let mut found = Vec::new();
-        for kind in [UPLOADS, EXTRACTS] {
-            match self.folder() {
-                Some(root) => found.extend(
-                    folder::list(&root.join(kind), before)?
-                        .iter()
-                        .filter_map(|file| file.strip_prefix(root).ok())
-                        .map(Path::to_owned),
-                ),
-                None => found.extend(self.list_bucket(kind, before)?.into_iter().map(PathBuf::from)),
-            }
-        }
-        Ok(found)
-    }
-
-    fn list_bucket(&self, kind: &str, before: Option<SystemTime>) -> Result<Vec<String>, JobsError> {
-        let (store, prefix) = (Arc::clone(&self.storage.store), Key::from(kind));
-        // As long as it takes: every page of the list is a request with bounds of its own.
-        let listed = self.storage.begin_within(Duration::MAX, "listing objects", async move {
-            store
-                .list(Some(&prefix))
-                .try_filter(|found| {
-                    let is_old = before.is_none_or(|before| SystemTime::from(found.last_modified) < before);
-                    std::future::ready(is_old)
-                })
-                .map_ok(|found| found.location.to_string())
-                .try_collect()
-                .await
-        });
-        block_on(joined("listing objects", listed))
-    }
-
-    /// Removes those of the listed objects that `is_kept` does not know by their keys, and says how many. Blocks.
-    pub(crate) fn remove_all_but(
+    /// alone that nobody wrote to since. They are listed as they are asked for. What cannot be listed is told; in a
+    /// bucket nothing of its kind comes after that. Blocks.
+    pub(crate) fn list_changed_before(
         &self,
-        listed: &[PathBuf],
-        is_kept: impl Fn(&str) -> bool,
-    ) -> Result<usize, JobsError> {
-        let mut removed = 0;
-        for place in listed {
-            let key = place.to_str();
-            if key.is_some_and(&is_kept) {
-                continue;
-            }
-            match (self.folder(), key) {
-                (Some(root), _) => folder::remove(&root.join(place))?,
-                (None, Some(key)) => self.delete(key)?,
-                (None, None) => continue,
-            }
-            removed += 1;
+        before: Option<SystemTime>,
+    ) -> impl Iterator<Item = Result<PathBuf, JobsError>> {
+        [UPLOADS, EXTRACTS].into_iter().flat_map(move |kind| self.list_kind(kind, before))
+    }
+
+    fn list_kind(
+        &self,
+        kind: &str,
+        before: Option<SystemTime>,
+    ) -> Box<dyn Iterator<Item = Result<PathBuf, JobsError>>> {
+        let Some(root) = self.folder().map(Path::to_owned) else {
+            return Box::new(listing::of_bucket(&self.storage, kind, before));
+        };
+        let files = folder::list(&root.join(kind), before);
+        Box::new(files.map(move |file| {
+            let file = file?;
+            Ok(file.strip_prefix(&root).map(Path::to_owned).unwrap_or(file))
+        }))
+    }
+
+    /// Removes what was listed at a place; what is not there any more is fine. Blocks.
+    ///
+    /// # Errors
+    /// [`JobsError::Storage`] where it cannot be removed.
+    pub(crate) fn remove(&self, place: &Path) -> Result<(), JobsError> {
+        match self.folder() {
+            Some(root) => folder::remove(&root.join(place)),
+            None => self.delete(place.to_str().unwrap_or_default()),
         }
-        Ok(removed)
     }
 
     fn folder(&self) -> Option<&Path> {

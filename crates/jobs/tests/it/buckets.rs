@@ -150,8 +150,9 @@ fn a_run_that_waits_for_a_silent_bucket_follows_a_cancel() {
     let run = house.wait("acme", &run_id, |run| run.status == RunStatus::Running);
     let asked = Instant::now();
     house.jobs.restore_cancel(&tenant_id("acme"), &full(), &run.restore_id).unwrap();
+    assert_eq!(house.run("acme", &run_id).status, RunStatus::Cancelled, "the answer does not wait");
+    assert!(asked.elapsed() < Duration::from_secs(1), "the bucket may be silent for longer");
     assert_eq!(house.ended("acme", &run_id).status, RunStatus::Cancelled);
-    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     // The end of the house need not wait for what else asked the bucket.
     server.recover();
 }
@@ -219,13 +220,11 @@ fn nothing_is_removed_from_the_bucket_of_another_installation() {
     let server = S3Server::start();
     leave(&server, MARKER, Duration::ZERO);
     leave(&server, "uploads/acme/upload_old.zip", DAYS);
-    let house = House::in_bucket(BACKEND, &server, |_| {});
-    let run_id = house.import("acme", &notes(&lines(0, 1))).run_id;
-    house.completed("acme", &run_id);
-    // By its second start it has looked whose the bucket is.
-    let house = house.restart(|_| {});
-    house.completed("acme", &run_id);
-    block_on(house.jobs.shutdown(Duration::ZERO));
-    assert!(archives(&server).contains(&"uploads/acme/upload_old.zip".to_owned()));
+    let house = House::in_bucket(BACKEND, &server, |settings| settings.workers = 0);
+    house.jobs.upload_keep(house.upload("acme", &notes(&lines(0, 1))).unwrap()).unwrap();
     assert_eq!(archives(&server).len(), 2);
+    // A look for objects of nothing comes before those that expired are removed.
+    let _house = house.restart_with(|settings| settings.upload_retention_days = 0, |_| {});
+    wait_until("what expired stays", || archives(&server).len() < 2);
+    assert_eq!(archives(&server), ["uploads/acme/upload_old.zip"]);
 }

@@ -1,5 +1,7 @@
 //! Objects that rows of the control plane name: archives that restores read, and archives that extracts made.
 
+use std::collections::HashSet;
+
 use diesel::dsl::{exists, not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -96,23 +98,25 @@ fn lock_for_removal(connection: &mut Database, run_id: &str) -> Result<(), Store
 }
 
 impl ControlPlane {
-    /// The key of every object that is kept, of all tenants, uploads and what extracts made: what is not among them is
-    /// rubbish, unless an extract is still writing it.
+    /// Those of the keys under which an object is kept, of whichever tenant, an upload or what an extract made: what is
+    /// not among them is rubbish, unless it is still being written. Some hundred keys at a time.
     ///
     /// # Errors
     /// Where the database fails.
-    pub fn object_keys(&self) -> Result<Vec<String>, StoreError> {
+    pub fn object_keys_known(&self, keys: &[&str]) -> Result<HashSet<String>, StoreError> {
+        let failed = |error| StoreError::from_diesel("looking objects up", error);
         self.connections.read(|connection| {
-            let uploaded = uploads::table.select(uploads::object_key).load::<String>(connection);
+            let uploaded = uploads::table
+                .filter(uploads::object_key.eq_any(keys))
+                .select(uploads::object_key)
+                .load::<String>(connection)
+                .map_err(failed)?;
             let made = extract_runs::table
-                .filter(extract_runs::object_key.is_not_null())
+                .filter(extract_runs::object_key.eq_any(keys))
                 .select(extract_runs::object_key.assume_not_null())
-                .load::<String>(connection);
-            Ok([uploaded, made]
-                .into_iter()
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| StoreError::from_diesel("listing objects", error))?
-                .concat())
+                .load::<String>(connection)
+                .map_err(failed)?;
+            Ok(uploaded.into_iter().chain(made).collect())
         })
     }
 

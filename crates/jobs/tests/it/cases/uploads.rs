@@ -1,3 +1,6 @@
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
 use bytes::Bytes;
 use reinstate_describe::{AccessLevel, Caller};
 use reinstate_jobs::JobsError;
@@ -68,7 +71,7 @@ fn a_reader_may_not_upload() {
 fn an_upload_whose_time_is_over_goes_unless_a_run_needs_it() {
     let house = House::with(BACKEND, |settings| settings.workers = 0);
     let needed = house.import("acme", &notes(&lines(0, 1)));
-    house.jobs.upload_keep(house.upload("acme", &notes(&lines(0, 1))).unwrap()).unwrap();
+    let expired = house.jobs.upload_keep(house.upload("acme", &notes(&lines(0, 1))).unwrap()).unwrap();
     assert_eq!(house.files().len(), 2);
     let house = house.restart_with(|settings| settings.upload_retention_days = 0, |_| {});
     let key = house.run("acme", &needed.run_id).source_ref.unwrap();
@@ -78,7 +81,8 @@ fn an_upload_whose_time_is_over_goes_unless_a_run_needs_it() {
         std::thread::park_timeout(std::time::Duration::from_millis(2));
     }
     assert!(house.files()[0].ends_with(&key));
-    assert_eq!(house.store.control.object_keys().unwrap(), [key]);
+    let known = house.store.control.object_keys_known(&[&key, &expired.source_ref]).unwrap();
+    assert!(known.into_iter().eq([key]));
 }
 
 #[test]
@@ -113,4 +117,25 @@ fn archive_without_content() -> Vec<u8> {
     let header = reinstate_archive::ManifestHeader::default();
     reinstate_archive::ArchiveWriter::new(&mut bytes, header).finish().unwrap();
     bytes
+}
+
+#[test]
+fn nothing_is_removed_from_the_folder_of_another_installation() {
+    let house = House::with(BACKEND, |settings| settings.workers = 0);
+    let folder = house.dir.path().join("objects");
+    let mark = folder.join("reinstate-installation");
+    let others = folder.join("uploads/acme/upload_others.zip");
+    let house = house.restart(|_| {
+        std::fs::write(&mark, b"another").unwrap();
+        std::fs::create_dir_all(others.parent().unwrap()).unwrap();
+        std::fs::write(&others, b"theirs").unwrap();
+        let then = SystemTime::now().checked_sub(Duration::from_secs(2 * 86_400)).unwrap();
+        File::options().write(true).open(&others).unwrap().set_modified(then).unwrap();
+    });
+    // A start does not end before it has looked.
+    assert!(others.exists());
+    assert_eq!(std::fs::read(&mark).unwrap(), b"another");
+    let _house = house.restart(|_| std::fs::remove_file(&mark).unwrap());
+    assert!(!others.exists(), "the folder was handed over");
+    assert!(mark.exists());
 }

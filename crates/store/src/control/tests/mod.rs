@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::*;
 use crate::settings::{DatabaseUrl, StoreSettings};
+use crate::statement::Statement;
 use crate::tenant_id::TenantId;
 use crate::{Store, StoreError};
 
@@ -92,6 +93,16 @@ impl Plane {
     /// The control plane of another process on the same data.
     fn other_process(&self) -> ControlPlane {
         Store::open(&StoreSettings::new(self.ground.url())).unwrap().control
+    }
+}
+
+impl Plane {
+    /// The keys of all objects that rows name, in order.
+    fn object_keys(&self) -> Vec<String> {
+        let statement = "SELECT object_key FROM uploads UNION ALL \
+            SELECT object_key FROM extract_runs WHERE object_key IS NOT NULL ORDER BY 1";
+        let rows = Statement::new(statement).rows(&mut self.connections.reader().unwrap()).unwrap();
+        rows.iter().map(|row| row.text(0).unwrap().to_owned()).collect()
     }
 }
 

@@ -102,7 +102,7 @@ fn an_end_and_a_cancel_that_race_are_decided_once(backend: Backend) {
         assert_eq!((ended.status, ended.object_key.is_some(), is_kept), (expected, outcomes[0], outcomes[0]));
     }
     let counted = plane.extract_get(&acme, "extract-1").unwrap();
-    let completed = i64::try_from(plane.object_keys().unwrap().len()).unwrap();
+    let completed = i64::try_from(plane.object_keys().len()).unwrap();
     assert_eq!((counted.total_runs, counted.successful_runs, counted.failed_runs), (10, completed, 0));
 }
 

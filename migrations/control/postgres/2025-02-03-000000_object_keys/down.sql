@@ -1,0 +1,1 @@
+DROP INDEX extract_runs_by_object;
