@@ -31,7 +31,7 @@ pub struct ClaimedExtract {
 }
 
 /// Runs in line, by the condition of their index: bound values would hide it from the planner.
-const IN_LINE: &str = "\"extract_runs\".\"status\" IN ('queued', 'running')";
+pub(super) const IN_LINE: &str = "\"extract_runs\".\"status\" IN ('queued', 'running')";
 
 /// The runs that may be taken now, oldest first: part of a query on runs.
 macro_rules! claimable {

@@ -1,8 +1,11 @@
 //! The queue from outside: calling runs off, and figures.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::ControlPlane;
+use super::extract_queue;
 use super::queue_watch;
 use super::restore;
 use super::run::{RunRecord, active_run};
@@ -100,10 +103,14 @@ impl ControlPlane {
                 diesel::update(restore_runs::table.filter(restore_runs::lease_expires_at.gt(Micros(now))))
                     .set(restore_runs::lease_expires_at.eq(Micros(now)))
                     .execute(connection);
-            let extracts =
-                diesel::update(extract_runs::table.filter(extract_runs::lease_expires_at.gt(Micros(now))))
-                    .set(extract_runs::lease_expires_at.eq(Micros(now)))
-                    .execute(connection);
+            // By the condition of their queue's index: runs that have ended may be a million.
+            let extracts = diesel::update(
+                extract_runs::table
+                    .filter(extract_runs::lease_expires_at.gt(Micros(now)))
+                    .filter(sql::<Bool>(extract_queue::IN_LINE)),
+            )
+            .set(extract_runs::lease_expires_at.eq(Micros(now)))
+            .execute(connection);
             let ended: Result<usize, _> = [restores, extracts].into_iter().sum();
             ended.map_err(|error| StoreError::from_diesel("ending leases", error))
         })

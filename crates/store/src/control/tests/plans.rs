@@ -8,7 +8,7 @@ use diesel::connection::{
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use reinstate_describe::filter::parse_list_query;
-use reinstate_describe::{AccessLevel, Caller};
+use reinstate_describe::{AccessLevel, Caller, Trashed};
 
 use super::*;
 use crate::database::Database;
@@ -16,6 +16,8 @@ use crate::database::Database;
 on_both! {
     frequent_queries_use_their_indexes,
     frequent_queries_about_extracts_use_their_indexes,
+    lists_without_a_filter_and_looks_at_one_row_use_their_indexes,
+    leases_of_a_process_that_is_gone_are_found_by_their_indexes,
 }
 
 thread_local! {
@@ -250,4 +252,37 @@ fn frequent_queries_about_extracts_use_their_indexes(backend: Backend) {
     });
     assert_uses(&lines, &["extract_artifacts_by_run"]);
     assert!(!lines.iter().any(sorts), "artifacts are sorted again: {lines:#?}");
+}
+
+fn lists_without_a_filter_and_looks_at_one_row_use_their_indexes(backend: Backend) {
+    let plane = filled(backend);
+    let sorts = |line: &String| line.contains("TEMP B-TREE") || line.contains("Sort");
+    for (model, index) in [
+        ("restores", "restores_by_age"),
+        ("restore_runs", "restore_runs_by_age"),
+        ("restore_logs", "restore_logs_by_age"),
+        ("extracts", "extracts_by_age"),
+        ("extract_runs", "extract_runs_by_age"),
+        ("extract_artifacts", "extract_artifacts_by_age"),
+    ] {
+        let lines = plan(&plane, model, || list(&plane, model, &[("filter[limit]", "50")]));
+        assert_uses(&lines, &[index]);
+        // A tenant has few configurations: it does not matter how the planner sorts them.
+        let may_sort = ["restores", "extracts"].contains(&model);
+        assert!(may_sort || !lines.iter().any(sorts), "{model} is sorted again: {lines:#?}");
+        let lines = plan(&plane, model, || {
+            let caller = Caller::new(AccessLevel::Root, "ann");
+            let acme = tenant("tenant-7");
+            assert!(plane.system_get(&acme, &caller, model, "unknown", Trashed::Exclude).is_err());
+        });
+        assert_uses(&lines, &[]);
+    }
+}
+
+fn leases_of_a_process_that_is_gone_are_found_by_their_indexes(backend: Backend) {
+    let plane = filled(backend);
+    let lines = plan(&plane, "_runs", || {
+        plane.leases_expire(1).unwrap();
+    });
+    assert_uses(&lines, &["restore_runs_leased", "extract_runs_queue"]);
 }
