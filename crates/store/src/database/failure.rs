@@ -102,8 +102,8 @@ const CONFLICTING_WORDS: [&str; 3] =
     ["deadlock detected", "could not serialize access", "tuple concurrently updated"];
 
 /// PostgreSQL's and libpq's words for a server that is not there for us: classes 08 and 57P, and of 53 a lack of
-/// connections.
-const AWAY_WORDS: [&str; 19] = [
+/// connections and of locks.
+const AWAY_WORDS: [&str; 20] = [
     "could not translate host name",
     "terminating connection",
     "server closed the connection",
@@ -117,6 +117,7 @@ const AWAY_WORDS: [&str; 19] = [
     "too many clients",
     "remaining connection slots",
     "too many connections",
+    "out of shared memory",
     "the database system is starting up",
     "the database system is shutting down",
     "the database system is in recovery mode",

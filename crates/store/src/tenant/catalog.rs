@@ -88,7 +88,8 @@ pub(super) fn read(connection: &mut Database) -> Result<Catalog, StoreError> {
     Ok(catalog)
 }
 
-/// Adds a model and its fields.
+/// Adds a model and its fields. Like every change of definitions it is followed by [`changed`] before its transaction
+/// ends.
 pub(super) fn model_insert(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
     let mut statement = Statement::new(
         "INSERT INTO \"$models\" (\"position\", \"name\", \"definition\") \
@@ -96,10 +97,7 @@ pub(super) fn model_insert(connection: &mut Database, model: &Model) -> Result<(
     );
     statement.text(model.name.as_str()).sql(", ").text(model_text(model)).sql(" FROM \"$models\"");
     write(connection, &statement)?;
-    for field in model.fields.values() {
-        field_insert(connection, &model.name, field)?;
-    }
-    changed(connection)
+    fields_insert_behind(connection, &model.name, 0, model.fields.values())
 }
 
 /// Writes the attributes of a model anew.
@@ -107,8 +105,7 @@ pub(super) fn model_update(connection: &mut Database, model: &Model) -> Result<(
     let mut statement = Statement::new("UPDATE \"$models\" SET \"definition\" = ");
     statement.text(model_text(model)).sql(" WHERE ");
     push_named(connection.dialect(), "name", &model.name, &mut statement);
-    write(connection, &statement)?;
-    changed(connection)
+    write(connection, &statement)
 }
 
 /// Removes a model and its fields.
@@ -118,7 +115,7 @@ pub(super) fn model_remove(connection: &mut Database, model: &Name) -> Result<()
         push_named(connection.dialect(), column, model, &mut statement);
         write(connection, &statement)?;
     }
-    changed(connection)
+    Ok(())
 }
 
 /// Adds fields behind those that a model has.
@@ -127,10 +124,12 @@ pub(super) fn fields_insert(
     model: &Name,
     fields: &[Field],
 ) -> Result<(), StoreError> {
-    for field in fields {
-        field_insert(connection, model, field)?;
-    }
-    changed(connection)
+    let mut last = Statement::new("SELECT coalesce(max(\"position\"), 0) FROM \"$fields\" WHERE ");
+    push_named(connection.dialect(), "model", model, &mut last);
+    let last = last
+        .number(connection)
+        .map_err(|error| StoreError::from_diesel("looking for the last field", error))?;
+    fields_insert_behind(connection, model, last, fields)
 }
 
 /// Writes the definition of a field anew.
@@ -139,16 +138,14 @@ pub(super) fn field_update(connection: &mut Database, model: &Name, field: &Fiel
     statement.text(field_to_json(field).to_string());
     statement.sql(" WHERE ");
     push_field(connection.dialect(), model, &field.name, &mut statement);
-    write(connection, &statement)?;
-    changed(connection)
+    write(connection, &statement)
 }
 
 /// Removes a field.
 pub(super) fn field_remove(connection: &mut Database, model: &Name, field: &Name) -> Result<(), StoreError> {
     let mut statement = Statement::new("DELETE FROM \"$fields\" WHERE ");
     push_field(connection.dialect(), model, field, &mut statement);
-    write(connection, &statement)?;
-    changed(connection)
+    write(connection, &statement)
 }
 
 /// How many fields a model has.
@@ -160,16 +157,22 @@ pub(super) fn field_count(connection: &mut Database, model: &Name) -> Result<usi
     Ok(usize::try_from(count).unwrap_or_default())
 }
 
-fn field_insert(connection: &mut Database, model: &Name, field: &Field) -> Result<(), StoreError> {
-    let mut statement = Statement::new(
-        "INSERT INTO \"$fields\" (\"position\", \"model\", \"name\", \"definition\") \
-         SELECT coalesce(max(\"position\"), 0) + 1, ",
-    );
-    statement.text(model.as_str()).sql(", ").text(field.name.as_str());
-    statement.sql(", ").text(field_to_json(field).to_string());
-    statement.sql(" FROM \"$fields\" WHERE ");
-    push_named(connection.dialect(), "model", model, &mut statement);
-    write(connection, &statement)
+/// Adds fields behind the position `last`, in one statement.
+fn fields_insert_behind<'a>(
+    connection: &mut Database,
+    model: &Name,
+    last: i64,
+    fields: impl IntoIterator<Item = &'a Field>,
+) -> Result<(), StoreError> {
+    const INSERT: &str =
+        "INSERT INTO \"$fields\" (\"position\", \"model\", \"name\", \"definition\") VALUES ";
+    let mut statement = Statement::once(INSERT);
+    for (position, field) in (last + 1..).zip(fields) {
+        statement.sql(if statement.bind_count() == 0 { "(" } else { ", (" });
+        statement.int(position).sql(", ").text(model.as_str()).sql(", ").text(field.name.as_str());
+        statement.sql(", ").text(field_to_json(field).to_string()).sql(")");
+    }
+    if statement.bind_count() == 0 { Ok(()) } else { write(connection, &statement) }
 }
 
 /// Adds the condition that a column holds a name, in whatever case. SQLite's columns compare so by themselves.
@@ -194,7 +197,9 @@ fn version(connection: &mut Database) -> Result<i64, StoreError> {
         .map_err(|error| StoreError::from_diesel("reading the version of the definitions", error))
 }
 
-fn changed(connection: &mut Database) -> Result<(), StoreError> {
+/// Tells everybody to read the definitions again. Once a transaction, at its end: to count up for each of thousands of
+/// models would make PostgreSQL look through as many dead versions of the one row each time.
+pub(super) fn changed(connection: &mut Database) -> Result<(), StoreError> {
     write(connection, &Statement::new("UPDATE \"$catalog\" SET \"version\" = \"version\" + 1"))
 }
 

@@ -1,5 +1,7 @@
 //! The Describe API's storage calls: definitions and their tables change together or not at all.
 
+use std::collections::HashSet;
+
 use reinstate_describe::ddl::{column_name, table_name};
 use reinstate_describe::definition::DefinitionFault;
 use reinstate_describe::system::is_reserved_model;
@@ -75,8 +77,9 @@ impl Tenant {
         self.define(|connection, snapshot| {
             let existing = definable(snapshot, model)?;
             let has_records = tables::has_records(connection, &existing.name)?;
-            for (place, field) in fields.iter().enumerate() {
-                if comes_before(fields, place) || existing.fields.contains_key(&field.name) {
+            let mut seen = HashSet::new();
+            for field in fields {
+                if !seen.insert(&field.name) || existing.fields.contains_key(&field.name) {
                     let message = format!("model '{}' has a field '{}' already", existing.name, field.name);
                     return Err(StoreError::Conflict { message });
                 }
@@ -105,13 +108,13 @@ impl Tenant {
     ) -> Result<Vec<Field>, StoreError> {
         self.define(|connection, snapshot| {
             let model = definable(snapshot, model)?;
-            let mut all_changed = Vec::with_capacity(fields.len());
+            let (mut all_changed, mut seen) = (Vec::with_capacity(fields.len()), HashSet::new());
             for (place, name) in fields.iter().enumerate() {
                 let existing = snapshot.field(model, name)?;
                 let changed = change(place, existing).map_err(StoreError::DefinitionInvalid)?;
                 // The name keeps the spelling under which the column was made.
                 all_changed.push(Field { name: existing.name.clone(), ..changed });
-                if comes_before(&all_changed, place) {
+                if !seen.insert(&existing.name) {
                     let message = format!("field '{}' is named twice in one request", existing.name);
                     return Err(StoreError::Conflict { message });
                 }
@@ -154,12 +157,6 @@ fn definable<'a>(snapshot: &'a Snapshot, model: &str) -> Result<&'a Model, Store
         return Err(of_the_platform(existing.name.as_str()));
     }
     Ok(existing)
-}
-
-/// Whether the name of the field at `place` is that of an earlier one.
-fn comes_before(fields: &[Field], place: usize) -> bool {
-    let name = fields.get(place).map(|field| &field.name);
-    fields.iter().take(place).any(|earlier| Some(&earlier.name) == name)
 }
 
 /// Refuses a new field that the model's records cannot have.

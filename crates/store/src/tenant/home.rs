@@ -9,7 +9,7 @@ use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::catalog::{Snapshot, SnapshotCache};
+use super::catalog::{self, Snapshot, SnapshotCache};
 use super::tenants::lock;
 use crate::database::Database;
 use crate::database::failure::FailureKind;
@@ -152,9 +152,13 @@ impl TenantHome {
     /// everything back.
     pub(super) fn define<T>(
         &self,
-        work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
+        mut work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.again_where_met(&self.begin.define, work)
+        self.again_where_met(&self.begin.define, |connection, snapshot| {
+            let done = work(connection, snapshot)?;
+            catalog::changed(connection)?;
+            Ok(done)
+        })
     }
 
     /// On PostgreSQL a transaction gives up soon where it meets another one, so that it holds nobody up, and is

@@ -4,6 +4,7 @@ mod canceller;
 mod fresh;
 mod holder;
 mod keys;
+mod lock_budget;
 mod locks;
 mod pending;
 mod seen;

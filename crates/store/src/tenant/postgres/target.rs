@@ -19,6 +19,7 @@ use super::canceller::Canceller;
 use super::fresh::FreshTables;
 use super::holder::{self, Right};
 use super::keys::LateKeys;
+use super::lock_budget::LockBudget;
 use super::locks::Patience;
 use super::pending::Unwritten;
 use super::writer::Writer;
@@ -46,6 +47,7 @@ pub(in crate::tenant) struct PostgresTarget {
     writer: Writer,
     fresh: FreshTables,
     late: LateKeys,
+    locks: LockBudget,
     /// The models as the transaction sees them, once they were asked for.
     models: Option<Catalog>,
     patience: Patience,
@@ -53,6 +55,8 @@ pub(in crate::tenant) struct PostgresTarget {
     schema: Schema,
     /// Whether nobody else is in the tenant.
     is_alone: bool,
+    /// Whether the run changed definitions.
+    has_defined: bool,
     is_open: bool,
 }
 
@@ -86,11 +90,13 @@ impl PostgresTarget {
             writer,
             fresh,
             late,
+            locks: LockBudget::default(),
             models: None,
             patience,
             canceller,
             schema,
             is_alone: false,
+            has_defined: false,
             is_open: true,
         })
     }
@@ -128,6 +134,15 @@ impl PostgresTarget {
             doing: "looking for a model".to_owned(),
             message: format!("there is no model '{name}'"),
         })
+    }
+
+    /// The run changed a definition. What it knows of all others stays: reading thousands again each time would cost
+    /// the square of their number.
+    fn now_defined(&mut self, model: &Model) {
+        self.has_defined = true;
+        if let Some(models) = &mut self.models {
+            models.insert(model.clone());
+        }
     }
 
     /// Makes sure that what the run sees and writes of a model is in one table.
@@ -202,6 +217,9 @@ impl PostgresTarget {
     fn prepare(&mut self, mark: &RunMark) -> Result<(), TargetError> {
         self.be_alone()?;
         self.fresh.publish(&mut self.connection)?;
+        if self.has_defined {
+            catalog::changed(&mut self.connection).map_err(from_store)?;
+        }
         marks::insert(&mut self.connection, mark).map_err(|error| match error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => TargetError::AlreadyApplied,
             error => failed("writing the mark of the run", error),
@@ -220,9 +238,11 @@ impl Target for PostgresTarget {
     }
 
     fn model_create(&mut self, model: &Model) -> Result<(), TargetError> {
+        let counted = self.locks.take(&mut self.connection, model);
+        self.told(counted)?;
         let created = tables::model_create_without_keys(&mut self.connection, model).map_err(from_store);
         self.told(created)?;
-        self.models = None;
+        self.now_defined(model);
         self.fresh.created(&model.name);
         self.late.put_off(model, Stage::Live);
         self.writer.model_emptied(&model.name);
@@ -230,12 +250,12 @@ impl Target for PostgresTarget {
     }
 
     fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError> {
-        let name = self.model(model)?.name;
-        self.finish_keys(&name)?;
-        let defined = tables::fields_define(&mut self.connection, &name, fields).map_err(from_store);
+        let mut model = self.model(model)?;
+        self.finish_keys(&model.name)?;
+        let defined = tables::fields_define(&mut self.connection, &model.name, fields).map_err(from_store);
         self.told(defined)?;
-        self.models = None;
-        let model = self.model(&name)?;
+        model.fields.extend(fields.iter().map(|field| (field.name.clone(), field.clone())));
+        self.now_defined(&model);
         let extended = self.fresh.extend(&mut self.connection, &model, fields, &self.patience);
         self.told(extended)?;
         self.follow(&model);

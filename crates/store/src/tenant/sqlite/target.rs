@@ -31,6 +31,8 @@ pub(in crate::tenant) struct SqliteTarget {
     writer: Writer,
     late_indexes: LateIndexes,
     cancellation: Cancellation,
+    /// Whether the run changed definitions.
+    has_defined: bool,
     is_open: bool,
 }
 
@@ -66,6 +68,7 @@ impl SqliteTarget {
             writer: Writer::default(),
             late_indexes: LateIndexes::default(),
             cancellation: cancellation.clone(),
+            has_defined: false,
             is_open: true,
         };
         match marks::read(&mut target.connection, run.run_id).map_err(from_store)? {
@@ -90,12 +93,14 @@ impl Target for SqliteTarget {
     fn model_create(&mut self, model: &Model) -> Result<(), TargetError> {
         tables::model_create_with(&mut self.connection, model, |field| !is_plain(field))
             .map_err(from_store)?;
+        self.has_defined = true;
         self.late_indexes.model_created(model);
         self.writer.model_emptied(&model.name);
         Ok(())
     }
 
     fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError> {
+        self.has_defined = true;
         let existing = catalog::field_count(&mut self.connection, model).map_err(from_store)?;
         let cancellation = self.cancellation.clone();
         let go_on = || cancellation.stopped().is_none();
@@ -139,6 +144,9 @@ impl Target for SqliteTarget {
         self.late_indexes
             .make(&mut self.connection)
             .map_err(|error| failed("making the indexes of filled models", error))?;
+        if self.has_defined {
+            catalog::changed(&mut self.connection).map_err(from_store)?;
+        }
         marks::insert(&mut self.connection, mark).map_err(|error| match error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => TargetError::AlreadyApplied,
             error => failed("writing the mark of the run", error),
