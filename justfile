@@ -32,6 +32,10 @@ advisories:
 bench *ARGS:
     cargo run --release -p reinstate --example bench_restore -- {{ARGS}}
 
+# Requests a second of the Data API on SQLite, and with `--postgres URL` on PostgreSQL, beside a bare actix handler.
+bench-api *ARGS:
+    cargo run --release -p reinstate --example bench_api -- {{ARGS}}
+
 # Kills servers ten times in the middle of a run of 200,000 records and looks that it completes exactly once: on both
 # databases after a restart, and on PostgreSQL by another server within 30 seconds.
 crash-soak:
