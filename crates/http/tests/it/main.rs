@@ -26,3 +26,21 @@ mod postgres {
     mod cases;
     mod database_away;
 }
+
+/// What has to do with archives, once more with the archives in a bucket.
+#[path = "cases"]
+mod sqlite_and_bucket {
+    use crate::harness::Backend;
+
+    const BACKEND: Backend = Backend::SqliteAndBucket;
+
+    mod archives;
+    mod cancelling;
+    mod downloads;
+    mod extract_access;
+    mod extract_client;
+    mod extracts;
+    mod restores;
+    mod strategies;
+    mod uploads;
+}

@@ -1,22 +1,13 @@
 //! Archives in a bucket, as clients see it: no different from a folder while it works, and 503 while it does not.
 
-use reinstate_jobs::{S3Keys, StorageSettings};
-use reinstate_test_s3::{ACCESS_KEY_ID, BUCKET, Fault, S3Server, SECRET_ACCESS_KEY};
+use reinstate_test_s3::{ACCESS_KEY_ID, Fault, S3Server};
 use serde_json::json;
 
 use super::BACKEND;
-use crate::harness::{Answer, TestServer, orders_archive};
+use crate::harness::{Answer, TestServer, orders_archive, storage_in};
 
 async fn start(bucket: &S3Server) -> TestServer {
-    let mut storage = StorageSettings::new(format!("s3://{BUCKET}/prefix").parse().unwrap());
-    storage.allow_http = true;
-    storage.s3.endpoint = Some(bucket.endpoint().to_owned());
-    storage.s3.path_style = true;
-    storage.s3.keys = Some(S3Keys {
-        access_key_id: ACCESS_KEY_ID.to_owned(),
-        secret_access_key: SECRET_ACCESS_KEY.to_owned(),
-    });
-    TestServer::start_with(BACKEND, |settings| settings.storage = storage).await
+    TestServer::start_with(BACKEND, |settings| settings.storage = storage_in(bucket)).await
 }
 
 /// 503 with a hint when to come again, and nothing of the inside.

@@ -12,10 +12,11 @@ use reinstate_engine::Clock;
 use reinstate_http::{AppState, AuthSettings, HttpSettings, serve};
 use reinstate_jobs::{Custody, JobSettings, Jobs, Objects, StorageSettings, SystemClock, TimeOrderedIds};
 use reinstate_store::{DatabaseUrl, Store, StoreSettings, TenantId};
+use reinstate_test_s3::S3Server;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use super::backend::{Backend, Home};
+use super::backend::{Backend, Home, storage_in};
 use super::session::Session;
 
 /// The secret of every test server.
@@ -38,6 +39,7 @@ pub(crate) struct TestServer {
     jobs: Jobs,
     handle: ServerHandle,
     dir: TempDir,
+    bucket: Option<S3Server>,
     /// Below the store, which is dropped first.
     _home: Home,
     http: reqwest::Client,
@@ -50,26 +52,34 @@ impl TestServer {
 
     /// A server with other settings than the tests' defaults.
     pub(crate) async fn start_with(backend: Backend, adjust: impl FnOnce(&mut Settings)) -> Self {
-        Self::start_in(Home::new(backend), hs256(), adjust).await
+        Self::start_in(Home::new(backend), backend.bucket(), hs256(), adjust).await
     }
 
     /// A server that verifies tokens with another key.
     pub(crate) async fn start_with_key(backend: Backend, auth: AuthSettings) -> Self {
-        Self::start_in(Home::new(backend), auth, |_| {}).await
+        Self::start_in(Home::new(backend), backend.bucket(), auth, |_| {}).await
     }
 
     /// A server on a database that the test has in its hands.
     pub(crate) async fn start_on(url: DatabaseUrl, adjust: impl FnOnce(&mut Settings)) -> Self {
-        Self::start_in(Home::Elsewhere(url), hs256(), adjust).await
+        Self::start_in(Home::Elsewhere(url), None, hs256(), adjust).await
     }
 
-    async fn start_in(home: Home, auth: AuthSettings, adjust: impl FnOnce(&mut Settings)) -> Self {
+    async fn start_in(
+        home: Home,
+        bucket: Option<S3Server>,
+        auth: AuthSettings,
+        adjust: impl FnOnce(&mut Settings),
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = Settings {
             http: HttpSettings { server_threads: 1, shutdown_grace_s: 1, ..HttpSettings::default() },
             jobs: JobSettings { workers: 2, ..JobSettings::default() },
             store: StoreSettings::new(home.url(dir.path())),
-            storage: StorageSettings::folder(dir.path().join("objects")),
+            storage: match &bucket {
+                Some(bucket) => storage_in(bucket),
+                None => StorageSettings::folder(dir.path().join("objects")),
+            },
             clock: Arc::new(SystemClock),
         };
         adjust(&mut settings);
@@ -87,7 +97,7 @@ impl TestServer {
         let server = serve(listener, Data::new(state)).unwrap();
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        Self { url, store, jobs, handle, dir, _home: home, http: reqwest::Client::new() }
+        Self { url, store, jobs, handle, dir, bucket, _home: home, http: reqwest::Client::new() }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -111,7 +121,17 @@ impl TestServer {
 
     /// The files that hold uploads, of all tenants, unfinished ones included.
     pub(crate) fn stored_uploads(&self) -> Vec<PathBuf> {
-        files_below(&self.dir.path().join("objects/uploads"))
+        self.stored("uploads")
+    }
+
+    fn stored(&self, part: &str) -> Vec<PathBuf> {
+        match &self.bucket {
+            None => files_below(&self.dir.path().join("objects").join(part)),
+            Some(bucket) => {
+                let is_of_part = |key: &String| key.starts_with(&format!("prefix/{part}/"));
+                bucket.keys().into_iter().filter(is_of_part).map(PathBuf::from).collect()
+            }
+        }
     }
 
     /// Waits until no file of any upload is left: what is dropped on the way in is removed in the background.
@@ -121,7 +141,7 @@ impl TestServer {
 
     /// Waits until no file of any extract is left: what a run does not keep is removed after it ended.
     pub(crate) async fn no_archives_left(&self) {
-        none_left(|| files_below(&self.dir.path().join("objects/extracts"))).await;
+        none_left(|| self.stored("extracts")).await;
     }
 
     /// Stops gracefully; the wish is sent at once, the future ends when the server has.
