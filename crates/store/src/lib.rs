@@ -55,10 +55,10 @@ impl Store {
             }
             DatabaseUrl::Postgres(address) => {
                 postgres::connection::check(address)?;
-                let place = Place::Server(address.clone());
-                let pool =
-                    pool::open(place.clone(), settings.tenant_pool_size, settings.busy_timeout_ms, &threads);
-                (place, Homes::Schemas { address: address.clone(), pool })
+                let place = |lock_timeout_ms| Place::Server { address: address.clone(), lock_timeout_ms };
+                let wait_ms = settings.busy_timeout_ms;
+                let pool = pool::open(place(wait_ms), settings.tenant_pool_size, wait_ms, &threads);
+                (place(0), Homes::Schemas { address: address.clone(), pool })
             }
         };
         let control = ControlPlane::open(control, settings, &threads)?;

@@ -63,7 +63,7 @@ impl Connections {
         let wait_ms = settings.busy_timeout_ms;
         let (writers, begin_write, server) = match &place {
             Place::File { .. } => (1, SQLITE_BEGIN_WRITE.to_owned(), None),
-            Place::Server(address) => {
+            Place::Server { address, .. } => {
                 let begin = format!("BEGIN; SET LOCAL lock_timeout = {}", wait_ms.min(ROW_WAIT_MS));
                 (settings.control_pool_size, begin, Some(address.clone()))
             }

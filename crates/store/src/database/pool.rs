@@ -48,7 +48,13 @@ pub(crate) enum Place {
         durable: bool,
     },
     /// A server of PostgreSQL's.
-    Server(PostgresAddress),
+    Server {
+        /// Its address.
+        address: PostgresAddress,
+        /// How long a statement outside of our transactions, which set their own, waits for a lock, in milliseconds; 0
+        /// for as long as it takes.
+        lock_timeout_ms: u32,
+    },
 }
 
 impl Place {
@@ -56,7 +62,7 @@ impl Place {
     pub(crate) fn made_durable(self) -> Self {
         match self {
             Self::File { path, busy_timeout_ms, .. } => Self::File { path, busy_timeout_ms, durable: true },
-            Self::Server(address) => Self::Server(address),
+            server @ Self::Server { .. } => server,
         }
     }
 
@@ -67,10 +73,11 @@ impl Place {
                 let connection = open_file(path, *busy_timeout_ms, *durable)?;
                 Ok(Database::Sqlite(connection))
             }
-            Self::Server(address) => {
+            Self::Server { address, lock_timeout_ms } => {
                 let mut connection = postgres::connection::open(address)?;
-                let set_up = connection.batch_execute(PATIENCE_OF_SERVER);
-                set_up.map_err(ConnectionError::CouldntSetupConfiguration)?;
+                connection
+                    .batch_execute(&format!("{PATIENCE_OF_SERVER}; SET lock_timeout = {lock_timeout_ms}"))
+                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
                 Ok(Database::Postgres(connection))
             }
         }
@@ -134,7 +141,7 @@ pub(crate) fn threads() -> ThreadPool {
 /// its turn, in milliseconds.
 pub(crate) fn open(place: Place, size: u32, wait_ms: u32, threads: &ThreadPool) -> Pool {
     // A server may have gone since a connection was last used; a file does not.
-    let may_go = matches!(place, Place::Server(_));
+    let may_go = matches!(place, Place::Server { .. });
     // No idle time-out here: r2d2 keeps a timer for each pool that ever had one, even after the pool is gone.
     // Idle tenants are closed as a whole instead.
     r2d2::Pool::builder()

@@ -72,6 +72,11 @@ impl Schema {
         format!("SET LOCAL search_path TO \"{}\", pg_catalog, pg_temp", self.name)
     }
 
+    /// A table with its schema. `table` is quoted.
+    pub(crate) fn qualified(&self, table: &str) -> String {
+        format!("\"{}\".{table}", self.name)
+    }
+
     /// Begins a transaction that reads one state. The lock comes before the first look: a table that a run
     /// exchanged in between would be empty to an older one.
     pub(crate) fn begin_read(&self, wait_ms: u32) -> String {

@@ -47,6 +47,16 @@ pub struct Only<'a> {
     pub value: &'a str,
 }
 
+/// What a statement that reads without a transaction relies on: the definitions that its SQL was made by. It reads
+/// their version in the same look as the records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    /// Name of the table with the version, quoted already.
+    pub(crate) catalog: &'a str,
+    /// The version.
+    pub(crate) version: i64,
+}
+
 /// One page of records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordPage {
@@ -74,34 +84,64 @@ pub(crate) fn list(
     caller: Option<&Caller>,
     query: &ListQuery,
 ) -> Result<RecordPage, StoreError> {
+    let mut page = page(connection, table, layout, caller, query, None)?.unwrap_or_default();
+    if query.count {
+        let mut count = Statement::once(format!("SELECT count(*) FROM {}", table.table));
+        push_conditions(connection.dialect(), table, layout, caller, query, &mut count)?;
+        let count =
+            count.number(connection).map_err(|error| StoreError::from_diesel("counting records", error))?;
+        page.total = Some(u64::try_from(count).unwrap_or_default());
+    }
+    Ok(page)
+}
+
+/// Reads one page without its total by a single statement, which needs no transaction; `None` where the definitions
+/// are not the expected ones, or where no record tells.
+///
+/// # Errors
+/// Where the database fails, which it does too where the definitions are other ones.
+pub(crate) fn list_expecting(
+    connection: &mut Database,
+    table: TableRef<'_>,
+    layout: &Layout,
+    caller: Option<&Caller>,
+    query: &ListQuery,
+    expected: Expected<'_>,
+) -> Result<Option<RecordPage>, StoreError> {
+    page(connection, table, layout, caller, query, Some(expected))
+}
+
+fn page(
+    connection: &mut Database,
+    table: TableRef<'_>,
+    layout: &Layout,
+    caller: Option<&Caller>,
+    query: &ListQuery,
+    expected: Option<Expected<'_>>,
+) -> Result<Option<RecordPage>, StoreError> {
     let dialect = connection.dialect();
     let columns = selected(layout, query.select.as_deref());
-    let mut page = select(dialect, &columns, table);
+    let mut page = select(dialect, &columns, table, expected);
     push_conditions(dialect, table, layout, caller, query, &mut page)?;
     push_order(dialect, layout, &query.order, &mut page);
     // One more than asked for tells whether there are more.
     page.sql(" LIMIT ").int(i64::from(query.limit) + 1);
     page.sql(" OFFSET ").int(i64::try_from(query.offset).unwrap_or(i64::MAX));
-    let failed = |error| StoreError::from_diesel("listing records", error);
     let (mut records, mut bytes, mut has_more) = (Vec::new(), 0, false);
+    let mut is_as_expected = expected.is_none();
     page.each(connection, |row| {
         has_more = records.len() >= query.limit as usize || bytes >= PAGE_BYTES_MAX;
         if !has_more {
+            is_as_expected = is_expected(expected, &columns, row);
             let record = record_text(&columns, row);
             bytes += record.len();
             records.push(record);
         }
         !has_more
     })
-    .map_err(failed)?;
-    let total = if query.count {
-        let mut count = Statement::once(format!("SELECT count(*) FROM {}", table.table));
-        push_conditions(dialect, table, layout, caller, query, &mut count)?;
-        Some(u64::try_from(count.number(connection).map_err(failed)?).unwrap_or_default())
-    } else {
-        None
-    };
-    Ok(RecordPage { records, has_more, total, limit: query.limit, offset: query.offset })
+    .map_err(|error| StoreError::from_diesel("listing records", error))?;
+    let page = RecordPage { records, has_more, total: None, limit: query.limit, offset: query.offset };
+    Ok(is_as_expected.then_some(page))
 }
 
 /// Reads one record as the text of a JSON object; `None` where there is none that `caller` may read.
@@ -116,18 +156,35 @@ pub(crate) fn get(
     id: &str,
     trashed: Trashed,
 ) -> Result<Option<String>, StoreError> {
+    get_expecting(connection, table, layout, caller, (id, trashed), None)
+}
+
+/// [`get`] by a single statement, which needs no transaction where something is expected: `None` too where the
+/// definitions are other ones.
+///
+/// # Errors
+/// Where the database fails, which it does too where the definitions are other ones.
+pub(crate) fn get_expecting(
+    connection: &mut Database,
+    table: TableRef<'_>,
+    layout: &Layout,
+    caller: Option<&Caller>,
+    (id, trashed): (&str, Trashed),
+    expected: Option<Expected<'_>>,
+) -> Result<Option<String>, StoreError> {
     if id.contains('\0') {
         // No record has such an id, and PostgreSQL does not even take the question.
         return Ok(None);
     }
     let dialect = connection.dialect();
     let columns = selected(layout, None);
-    let mut statement = select(dialect, &columns, table);
+    let mut statement = select(dialect, &columns, table, expected);
     statement.sql(" WHERE \"id\" = ").text(id);
     push_visible(dialect, table, caller, trashed, &mut statement);
     let rows =
         statement.rows(connection).map_err(|error| StoreError::from_diesel("reading a record", error))?;
-    Ok(rows.first().map(|row| record_text(&columns, row)))
+    let row = rows.first().filter(|row| is_expected(expected, &columns, row));
+    Ok(row.map(|row| record_text(&columns, row)))
 }
 
 /// Reads the records among `ids` that exist, by their ids. Rows that `caller` may not read are as if they were not
@@ -145,7 +202,7 @@ pub(crate) fn by_ids(
 ) -> Result<HashMap<String, String>, StoreError> {
     let dialect = connection.dialect();
     let columns = selected(layout, None);
-    let mut statement = select(dialect, &columns, table);
+    let mut statement = select(dialect, &columns, table, None);
     push_ids(dialect, ids.iter().map(AsRef::as_ref), &mut statement);
     push_visible(dialect, table, caller, trashed, &mut statement);
     let rows =
@@ -161,9 +218,26 @@ fn selected<'a>(layout: &'a Layout, select: Option<&[usize]>) -> Vec<&'a Column>
     }
 }
 
-fn select(dialect: Dialect, columns: &[&Column], table: TableRef<'_>) -> Statement {
-    let names: Vec<_> = columns.iter().map(|column| column_name(dialect, &column.name)).collect();
-    Statement::once(format!("SELECT {} FROM {}", names.join(", "), table.table))
+fn select(
+    dialect: Dialect,
+    columns: &[&Column],
+    table: TableRef<'_>,
+    expected: Option<Expected<'_>>,
+) -> Statement {
+    let mut statement = Statement::once("SELECT ");
+    for (index, column) in columns.iter().enumerate() {
+        statement.sql(if index == 0 { "" } else { ", " }).sql(&column_name(dialect, &column.name));
+    }
+    if let Some(Expected { catalog, .. }) = expected {
+        statement.sql(", (SELECT \"version\" FROM ").sql(catalog).sql(")");
+    }
+    statement.sql(" FROM ").sql(table.table);
+    statement
+}
+
+/// Whether a row was read with the definitions that its statement was made by.
+fn is_expected(expected: Option<Expected<'_>>, columns: &[&Column], row: &DynamicRow) -> bool {
+    expected.is_none_or(|expected| row.int(columns.len()) == Some(expected.version))
 }
 
 fn push_conditions(

@@ -22,7 +22,7 @@ pub(crate) fn selection_read(
 ) -> Result<Statement, StoreError> {
     let columns = selected(selection.layout, None);
     let table = table_name(dialect, &selection.layout.model().name);
-    let mut statement = select(dialect, &columns, TableRef { table: &table, only: None });
+    let mut statement = select(dialect, &columns, TableRef { table: &table, only: None }, None);
     push_selection(dialect, selection, condition, &table, &mut statement)?;
     statement.sql(" ORDER BY \"id\"");
     Ok(statement)

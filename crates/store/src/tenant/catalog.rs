@@ -16,7 +16,8 @@ use crate::statement::Statement;
 /// The definitions of a tenant as one transaction saw them.
 #[derive(Debug)]
 pub(super) struct Snapshot {
-    version: i64,
+    /// What the tenant counted when they were read.
+    pub(super) version: i64,
     pub(super) catalog: Catalog,
     layouts: Mutex<HashMap<Name, Arc<Layout>>>,
 }
@@ -63,6 +64,11 @@ impl SnapshotCache {
         let snapshot = Arc::new(Snapshot { version, catalog, layouts: Mutex::default() });
         *lock(&self.0) = Some(Arc::clone(&snapshot));
         Ok(snapshot)
+    }
+
+    /// The definitions as they were last read, which may be old.
+    pub(super) fn last(&self) -> Option<Arc<Snapshot>> {
+        lock(&self.0).clone()
     }
 }
 

@@ -140,6 +140,27 @@ impl TenantHome {
         })
     }
 
+    /// Runs `work`, one statement outside of any transaction, with the definitions as they were last read. It has to
+    /// find out whether they still are, and answers `None` where not; what it meets with may come from that too, so that
+    /// its errors count as `None`, and only a lack of connections is one. Whoever gets
+    /// `None` reads in a transaction. What a transaction costs besides is several times the statement.
+    pub(super) fn read_at_once<T>(
+        &self,
+        work: impl FnOnce(&mut Database, &Snapshot) -> Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(snapshot) = self.snapshots.last() else { return Ok(None) };
+        let mut connection = pool::get(&self.readers)?;
+        Ok(work(&mut connection, &snapshot).ok().flatten())
+    }
+
+    /// A name in the tenant's place as statements outside of transactions take it; `table` is quoted.
+    pub(super) fn qualified(&self, table: &str) -> String {
+        match &self.site {
+            Site::File(_) => table.to_owned(),
+            Site::Schema { schema, .. } => schema.qualified(table),
+        }
+    }
+
     /// Runs `work` in a transaction that writes records; an error takes everything back.
     pub(super) fn write<T>(
         &self,

@@ -17,12 +17,12 @@ use super::by_id::{cells_by_id, push_ids};
 use super::recorder::{Recorder, with_id};
 use crate::database::Database;
 use crate::error::StoreError;
-use crate::query::{self, RecordPage, TableRef};
+use crate::query::{self, Expected, RecordPage, TableRef};
 use crate::statement::Statement;
 
 impl Tenant {
-    /// Lists the records of a model that the caller may read. `query` makes the request from the model's layout,
-    /// inside the transaction that reads.
+    /// Lists the records of a model that the caller may read. `query` makes the request from the model's layout; it may
+    /// be asked twice, where the definitions changed.
     ///
     /// # Errors
     /// [`StoreError::ModelNotFound`], [`StoreError::Filter`].
@@ -30,9 +30,20 @@ impl Tenant {
         &self,
         caller: &Caller,
         model: &str,
-        query: impl FnOnce(&Layout) -> Result<ListQuery, FilterFault>,
+        query: impl Fn(&Layout) -> Result<ListQuery, FilterFault>,
     ) -> Result<RecordPage, StoreError> {
         require(caller, AccessLevel::Read, "read records")?;
+        let found = self.at_once(model, |connection, layout, table, expected| {
+            let query = query(layout)?;
+            if query.count {
+                // Two statements have to see one state.
+                return Ok(None);
+            }
+            query::list_expecting(connection, table, layout, Some(caller), &query, expected)
+        });
+        if let Some(page) = found? {
+            return Ok(page);
+        }
         self.read(|connection, snapshot| {
             let layout = snapshot.layout(model)?;
             let table = table_name(connection.dialect(), &layout.model().name);
@@ -53,6 +64,12 @@ impl Tenant {
         trashed: Trashed,
     ) -> Result<String, StoreError> {
         require(caller, AccessLevel::Read, "read records")?;
+        let found = self.at_once(model, |connection, layout, table, expected| {
+            query::get_expecting(connection, table, layout, Some(caller), (id, trashed), Some(expected))
+        });
+        if let Some(record) = found? {
+            return Ok(record);
+        }
         self.read(|connection, snapshot| {
             let layout = snapshot.layout(model)?;
             let table = table_name(connection.dialect(), &layout.model().name);
@@ -154,6 +171,24 @@ impl Tenant {
                 trash(connection, &layout, ids, now_micros)?;
                 read_back(connection, &layout, ids)
             }
+        })
+    }
+}
+
+impl Tenant {
+    /// Reads records of a model by one statement without a transaction; `None` where the definitions changed since
+    /// they were read, and wherever something is not as usual: the transaction that follows will tell.
+    fn at_once<T>(
+        &self,
+        model: &str,
+        work: impl FnOnce(&mut Database, &Layout, TableRef<'_>, Expected<'_>) -> Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        self.home.read_at_once(|connection, snapshot| {
+            let layout = snapshot.layout(model)?;
+            let table = table_name(connection.dialect(), &layout.model().name);
+            let (table, catalog) = (self.home.qualified(&table), self.home.qualified("\"$catalog\""));
+            let expected = Expected { catalog: &catalog, version: snapshot.version };
+            work(connection, &layout, TableRef { table: &table, only: None }, expected)
         })
     }
 }

@@ -218,7 +218,7 @@ fn trashed_record_is_hidden_until_asked_for_and_can_be_taken_back(backend: Backe
     assert_eq!(api.delete(&root(), "a", false).unwrap(), trashed);
     let listed = |trashed| {
         let query = reinstate_describe::ListQuery { trashed, ..everything() };
-        api.tenant.records_list(&root(), "items", |_| Ok(query)).unwrap().records.len()
+        api.tenant.records_list(&root(), "items", |_| Ok(query.clone())).unwrap().records.len()
     };
     assert_eq!([Trashed::Exclude, Trashed::Include, Trashed::Only].map(listed), [1, 2, 1]);
     api.update(&root(), "a", r#"{"trashed_at":null}"#).unwrap();

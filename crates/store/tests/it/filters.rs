@@ -213,7 +213,7 @@ impl Table {
 
     fn listed(&self, query: ListQuery) -> Vec<String> {
         let query = ListQuery { select: Some(vec![position::ID]), ..query };
-        let page = self.tenant.records_list(&root(), "awkward", |_| Ok(query)).unwrap();
+        let page = self.tenant.records_list(&root(), "awkward", |_| Ok(query.clone())).unwrap();
         let id = |record: &String| record.trim_start_matches("{\"id\":\"").trim_end_matches("\"}").to_owned();
         page.records.iter().map(id).collect()
     }
@@ -420,7 +420,7 @@ fn page_tells_whether_there_is_more_and_how_much_in_all(backend: Backend) {
     let count = u64::try_from(table.batch.len()).unwrap();
     let page = |limit, offset, count| {
         let query = ListQuery { limit, offset, count, ..everything() };
-        table.tenant.records_list(&root(), "awkward", |_| Ok(query)).unwrap()
+        table.tenant.records_list(&root(), "awkward", |_| Ok(query.clone())).unwrap()
     };
     let first = page(10, 0, true);
     assert_eq!((first.records.len(), first.has_more, first.total), (10, true, Some(count)));
@@ -435,7 +435,7 @@ fn selected_columns_come_in_the_order_asked_for(backend: Backend) {
     let table = Table::new(backend);
     let query =
         ListQuery { select: Some(vec![position::FIELDS + 1, position::ID]), limit: 1, ..everything() };
-    let page = table.tenant.records_list(&root(), "awkward", |_| Ok(query)).unwrap();
+    let page = table.tenant.records_list(&root(), "awkward", |_| Ok(query.clone())).unwrap();
     assert_eq!(page.records, [r#"{"f1":0,"id":"00"}"#]);
 }
 

@@ -33,7 +33,7 @@ fn readers_never_see_a_table_that_was_just_exchanged_as_empty() {
                     let mut reads = 0_usize;
                     while !is_over.load(Ordering::Relaxed) {
                         let query = ListQuery { count: true, ..everything() };
-                        let page = tenant.records_list(&root(), "items", |_| Ok(query)).unwrap();
+                        let page = tenant.records_list(&root(), "items", |_| Ok(query.clone())).unwrap();
                         assert_eq!((page.records.len(), page.total), (50, Some(50)));
                         reads += 1;
                     }
