@@ -113,7 +113,7 @@ fn body(number: u64) -> String {
         r#"{{"id":"{}","rank":{},"name":"amber birch {number}","city":"Lisbon","active":{}}}"#,
         id(number),
         number % RANKS,
-        number % 3 == 0
+        number.is_multiple_of(3)
     )
 }
 
