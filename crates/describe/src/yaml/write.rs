@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
-use serde_json::Value as Json;
+use serde_json::{Number, Value as Json};
 
+use crate::definition::node::nearest_number;
 use crate::definition::{field_attributes, model_attributes};
 use crate::model::Model;
 
@@ -63,6 +64,13 @@ fn push_key(indent: usize, key: &str, out: &mut String) {
     out.push(':');
 }
 
+/// Appends a number as it will be written again once it was read: a whole one without an exponent, for one.
+fn push_number(number: &Number, out: &mut String) {
+    let text = number.to_string();
+    let read = nearest_number(&text).unwrap_or_else(|| number.clone());
+    let _ = write!(out, "{read}");
+}
+
 fn push_json(value: &Json, out: &mut String) {
     match value {
         Json::String(text) => push_text(text, out),
@@ -88,7 +96,8 @@ fn push_json(value: &Json, out: &mut String) {
             }
             out.push('}');
         }
-        Json::Null | Json::Bool(_) | Json::Number(_) => {
+        Json::Number(number) => push_number(number, out),
+        Json::Null | Json::Bool(_) => {
             let _ = write!(out, "{value}");
         }
     }

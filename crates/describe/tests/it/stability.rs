@@ -197,6 +197,15 @@ fn unknown_keys_come_in_the_order_of_their_names() {
     assert!(at("a: null") < at("b: 1"));
 }
 
+#[test]
+fn whole_numbers_are_spelled_without_an_exponent() {
+    let mut model = Model::new(Name::new("m").unwrap());
+    model.extra.insert("x".to_owned(), json!([-1.2161000436704912e17, 8.25e103, 1.5, 2.0]));
+    let written = write_describe([&model]);
+    assert!(written.contains("x: [-121610004367049120, 8.25e+103, 1.5, 2]"), "{written}");
+    assert_eq!(described_again(&written), written);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
