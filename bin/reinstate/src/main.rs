@@ -1,5 +1,6 @@
 //! The `reinstate` program: its command line, its configuration, and the wiring of the rooms into a server.
 
+mod allocator;
 mod arguments;
 mod commands;
 mod configuration;
@@ -22,6 +23,7 @@ use crate::arguments::{Arguments, Command};
 use crate::error::ProgramError;
 
 fn main() -> ExitCode {
+    allocator::bound_heaps();
     let arguments = Arguments::parse();
     let mut out = std::io::stdout();
     let done = run(&arguments.command, &mut out).and_then(|done| {
