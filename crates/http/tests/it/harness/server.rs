@@ -144,6 +144,18 @@ impl TestServer {
         none_left(|| self.stored("extracts")).await;
     }
 
+    /// Waits until the server has marked its storage folder as its own: it writes nothing there by itself from then on.
+    pub(crate) async fn storage_marked(&self) {
+        let mark = self.dir.path().join("objects/reinstate-installation");
+        let poll = async {
+            let mut ticks = tokio::time::interval(Duration::from_millis(10));
+            while !std::fs::metadata(&mark).is_ok_and(|mark| mark.len() > 0) {
+                ticks.tick().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), poll).await.expect("the folder is marked");
+    }
+
     /// Stops gracefully; the wish is sent at once, the future ends when the server has.
     pub(crate) fn stop(&self) -> impl Future<Output = ()> + use<> {
         self.handle.stop(true)
