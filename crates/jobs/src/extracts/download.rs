@@ -70,14 +70,15 @@ impl Jobs {
         allow_reading(caller)?;
         let run = self.store().control.extract_run_get(tenant, run_id)?;
         let object_key = self.kept_object(caller, &run)?;
-        let checksum = run.archive_checksum.clone().unwrap_or_default();
+        let size_bytes = run.archive_size_bytes.and_then(|bytes| u64::try_from(bytes).ok());
+        // Written in one statement with the object's key.
+        let (Some(checksum), Some(size_bytes)) = (run.archive_checksum.clone(), size_bytes) else {
+            return Err(gone(&run.id));
+        };
         Ok(ExtractFile {
             filename: archive_filename(&run),
             content_type: ZIP.to_owned(),
-            size_bytes: run
-                .archive_size_bytes
-                .and_then(|bytes| u64::try_from(bytes).ok())
-                .unwrap_or_default(),
+            size_bytes,
             etag: format!("\"{checksum}\""),
             checksum,
             has_parts: true,
