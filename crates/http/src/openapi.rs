@@ -269,34 +269,43 @@ fn import_form() -> Schema {
 }
 
 /// What is sent of a file in an answer: its headers, by name and meaning.
-const FILE_HEADERS: [(&str, &str); 5] = [
+const FILE_HEADERS: [(&str, &str); 4] = [
     ("Content-Disposition", "The name to save it under"),
     ("ETag", "Names the file as it is; for `If-Range` and `If-None-Match`"),
-    ("Accept-Ranges", "`bytes`"),
+    ("Accept-Ranges", "`bytes`, or `none` for an entry, which comes whole"),
     ("X-Checksum-SHA256", "SHA-256 of the whole file in hexadecimal"),
-    ("Content-Range", "Which bytes these are; only with status 206"),
 ];
+
+/// What is sent of a part of a file besides.
+const PART_HEADER: (&str, &str) = ("Content-Range", "Which bytes these are");
 
 /// The answers of an address that hands out a file, which differ by what the request says that it has.
 fn file_answers(output: Output) -> Vec<(u16, Response)> {
-    let (what, media_type) = match output {
-        Output::Archive => ("archive", "application/zip"),
-        Output::Artifact => ("entry", "application/octet-stream"),
+    let (what, media_types): (_, &[&str]) = match output {
+        Output::Archive => ("archive", &["application/zip"]),
+        Output::Artifact => ("entry", &["application/yaml", "application/x-ndjson", "application/json"]),
         _ => return Vec::new(),
     };
-    let answer = |description: String| {
+    let answer = |description: String, headers: &[(&str, &str)]| {
         let response = ResponseBuilder::new().description(description);
-        let response = FILE_HEADERS.iter().fold(response, |response, (name, meaning)| {
+        let response = headers.iter().fold(response, |response, (name, meaning)| {
             response
                 .header(*name, HeaderBuilder::new().schema(Some(text())).description(Some(*meaning)).build())
         });
-        response.content(media_type, content(bytes())).build()
+        media_types
+            .iter()
+            .fold(response, |response, media| response.content(*media, content(bytes())))
+            .build()
     };
-    vec![
-        (200, answer(format!("The {what}"))),
-        (206, answer(format!("A part of the {what}, as `Range` asks for it"))),
+    let mut answers = vec![
+        (200, answer(format!("The {what}"), &FILE_HEADERS)),
         (304, ResponseBuilder::new().description("The client has it already").build()),
-    ]
+    ];
+    if output == Output::Archive {
+        let headers = [FILE_HEADERS.as_slice(), &[PART_HEADER]].concat();
+        answers.push((206, answer(format!("A part of the {what}, as `Range` asks for it"), &headers)));
+    }
+    answers
 }
 
 fn success(output: Output) -> Response {

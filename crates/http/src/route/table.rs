@@ -140,9 +140,9 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         pattern: "/api/extracts/artifacts/{artifact_id}/download",
-        summary: "Download one entry of an archive, whole or in part (`Range`)",
+        summary: "Download one entry of an archive, whole",
         output: Output::Artifact,
-        errors: &[E::RecordNotFound, E::Conflict, E::Gone, E::RangeNotSatisfiable],
+        errors: &[E::RecordNotFound, E::Conflict, E::Gone],
         handler: || web::to(downloads::artifact),
         ..READ
     },
