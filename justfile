@@ -30,7 +30,7 @@ advisories:
 
 # Restores from ZIP to committed beside what the databases can do, and peak memory; PostgreSQL with `--postgres URL`.
 bench *ARGS:
-    cargo run --release -p reinstate --example bench_restore -- {{ARGS}}
+    cargo run --release -p reinstate --example bench -- {{ARGS}}
 
 # Requests a second of the Data API on SQLite, and with `--postgres URL` on PostgreSQL, beside a bare actix handler.
 bench-api *ARGS:

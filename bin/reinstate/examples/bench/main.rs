@@ -2,7 +2,7 @@
 //! PostgreSQL, where a server is named, against `psql \copy`.
 //!
 //! ```text
-//! cargo run --release -p reinstate --example bench_restore -- --quick
+//! cargo run --release -p reinstate --example bench -- --quick
 //! ```
 //!
 //! The data is made from a seed. Each measurement is a process of its own, so that its peak memory is its own, and
