@@ -101,6 +101,26 @@ fn the_same_calls_give_the_same_bytes() {
 }
 
 #[test]
+fn an_entry_has_the_same_bytes_whatever_pieces_it_comes_in() {
+    let text: Vec<u8> = (0..40_000).flat_map(|id| format!("{{\"id\":{}}}\n", id * id).into_bytes()).collect();
+    let written_by = |length: usize| {
+        let mut bytes = Vec::new();
+        let mut writer = ArchiveWriter::new(&mut bytes, header());
+        writer.start_entry("orders.jsonl").unwrap();
+        text.chunks(length).for_each(|piece| writer.write(piece).unwrap());
+        assert_eq!(writer.entry_bytes(), text.len() as u64);
+        let manifest = writer.finish().unwrap();
+        assert_eq!(manifest.artifacts[0].records, Some(40_000));
+        (bytes, manifest)
+    };
+    let whole = written_by(text.len());
+    assert_eq!(lines_of(whole.0.clone(), "orders.jsonl").unwrap()[39_999].0, 40_000);
+    for length in [1, 1_000, 64 << 10, (64 << 10) + 1, 200_000] {
+        assert!(written_by(length) == whole, "{length}");
+    }
+}
+
+#[test]
 fn another_program_reads_what_was_written() {
     let (bytes, _) = sample();
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
