@@ -62,7 +62,8 @@ impl Chance {
         i64::try_from(i128::from(least) + step).unwrap()
     }
 
-    fn text(&mut self) -> String {
+    /// A short text.
+    pub(super) fn text(&mut self) -> String {
         (0..self.below(12)).map(|_| PIECES[self.below(PIECES.len())]).collect()
     }
 
@@ -104,7 +105,8 @@ impl Chance {
         }
     }
 
-    fn single(&mut self, base: BaseType) -> String {
+    /// A value of a type, never null.
+    pub(super) fn single(&mut self, base: BaseType) -> String {
         match base {
             BaseType::Text => quoted(&self.text()),
             BaseType::Integer => self.integer().to_string(),
@@ -119,7 +121,8 @@ impl Chance {
         }
     }
 
-    fn value(&mut self, base: BaseType, is_array: bool) -> String {
+    /// A value of a type, one in six null.
+    pub(super) fn value(&mut self, base: BaseType, is_array: bool) -> String {
         if self.below(6) == 0 {
             return "null".to_owned();
         }
@@ -152,6 +155,7 @@ impl Chance {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A text as JSON.
+pub(super) fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }

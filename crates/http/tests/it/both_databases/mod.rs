@@ -4,6 +4,7 @@
 mod awkward;
 mod extracts;
 mod generated;
+mod plain_way;
 mod round_trip;
 mod same_answers;
 mod tenant_copy;
