@@ -5,7 +5,10 @@ mod fault;
 mod ids;
 mod options;
 mod parser;
+mod plan;
+mod quick;
 mod rules;
+mod scanner;
 
 pub use builder::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, BatchBuilder};
 pub use fault::{FaultCode, RecordFault};

@@ -1,26 +1,25 @@
 //! The parser of records, made once for a model.
 //!
-//! A line is read once, straight into cells. Values are taken over as slices of the line and coerced by the
-//! column's type, so that numbers keep their digits and no tree of values is built. The next key is guessed
-//! from the line before; only a wrong guess costs a look-up.
+//! A line is read once, straight into cells, by [`super::quick`] where nothing about it is out of the ordinary.
+//! What that does not take is read again here: this way knows all of JSON and every fault, and says what is valid.
+//! Values are taken over as slices of the line and coerced by the column's type, so that numbers keep their digits
+//! and no tree of values is built. The next key is guessed from the line before; only a wrong guess costs a look-up.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::builder::{self, ColumnSet};
-use super::rules::{Broken, Rules};
+use super::builder;
+use super::plan::{Fill, Plan, Scratch, arena_end_max, push_text, text_cell};
 use super::{
-    AccessListMode, BatchBuilder, FaultCode, IdMode, ParseOptions, Parsed, ParserError, RecordFault,
+    AccessListMode, BatchBuilder, FaultCode, IdMode, ParseOptions, Parsed, ParserError, RecordFault, quick,
 };
 use crate::batch::{Cell, Value};
-use crate::field_type::ColumnType;
-use crate::layout::{Column, Layout};
+use crate::layout::Layout;
 use crate::system::position;
-use crate::value::{CellValue, Coerced, coerce_into, default_value, describe_raw, shorten, text_into};
+use crate::value::{CellValue, Coerced, coerce_into, describe_raw, shorten, text_into};
 
 /// Longest id in characters.
 pub const ID_CHARS_MAX: usize = 255;
@@ -31,35 +30,7 @@ pub struct RecordParser {
     plan: Plan,
     options: ParseOptions,
     scratch: Scratch,
-}
-
-/// What is known of the model before any line is read.
-#[derive(Debug)]
-struct Plan {
-    layout: Arc<Layout>,
-    columns: Vec<ColumnPlan>,
-    /// Positions by the exact name.
-    positions: HashMap<Box<str>, usize>,
-    access_lists: AccessListMode,
-}
-
-#[derive(Debug)]
-struct ColumnPlan {
-    name: Box<str>,
-    column_type: ColumnType,
-    required: bool,
-    rules: Option<Rules>,
-    default: Option<CellValue>,
-}
-
-/// What is used again for every line.
-#[derive(Debug)]
-struct Scratch {
-    row: Vec<Cell>,
-    named: ColumnSet,
-    /// For each column, the one that came after it in the last line; the last entry is for the first key.
-    next: Vec<usize>,
-    broken: Vec<Broken>,
+    is_quick: bool,
 }
 
 impl RecordParser {
@@ -69,17 +40,15 @@ impl RecordParser {
     /// # Errors
     /// [`ParserError`] where the model's own definition does not hold together.
     pub fn new(layout: Arc<Layout>, options: ParseOptions) -> Result<Self, ParserError> {
-        let columns: Vec<ColumnPlan> = layout.columns().map(ColumnPlan::new).collect::<Result<_, _>>()?;
-        let positions = columns.iter().enumerate().map(|(at, column)| (column.name.clone(), at)).collect();
-        let width = columns.len();
-        let scratch = Scratch {
-            row: vec![Cell::Absent; width],
-            named: vec![0; width.div_ceil(64)],
-            next: (1..=width).chain([0]).collect(),
-            broken: Vec::new(),
-        };
-        let plan = Plan { layout, columns, positions, access_lists: options.access_lists };
-        Ok(Self { plan, options, scratch })
+        let plan = Plan::new(layout, options.access_lists)?;
+        let scratch = Scratch::new(plan.columns.len());
+        Ok(Self { plan, options, scratch, is_quick: true })
+    }
+
+    /// Whether a line is tried in one pass first, as it is from the start. What comes out is the same either way:
+    /// this is here to be compared and measured.
+    pub fn set_quick(&mut self, is_quick: bool) {
+        self.is_quick = is_quick;
     }
 
     /// Reads one record from the text of a JSON object and adds it to `out`, which must have been made for
@@ -96,9 +65,14 @@ impl RecordParser {
         out: &mut BatchBuilder,
     ) -> Result<Parsed, Vec<RecordFault>> {
         let mark = out.mark();
-        self.scratch.row.fill(Cell::Absent);
-        self.scratch.named.fill(0);
-        let mut faults = self.read(line, out);
+        self.scratch.clear();
+        let mut faults = Vec::new();
+        let is_read = self.is_quick && quick::read(line, &self.plan, &mut self.scratch, out.arena_mut());
+        if !is_read {
+            out.roll_back(mark);
+            self.scratch.clear();
+            faults = self.read(line, out);
+        }
         if faults.is_empty() {
             let generated_id = self.fill_in(ids, out.arena_mut(), &mut faults);
             if faults.is_empty() {
@@ -129,7 +103,7 @@ impl RecordParser {
         let reader = RowReader {
             plan: &self.plan,
             scratch: &mut self.scratch,
-            arena_end_max: out.mark() + line.len().saturating_mul(4) + ROW_GROWTH_BYTES_MAX,
+            arena_end_max: arena_end_max(out.mark(), line),
             arena: out.arena_mut(),
             faults: &mut faults,
         };
@@ -150,68 +124,29 @@ impl RecordParser {
         faults: &mut Vec<RecordFault>,
     ) -> bool {
         let mut generated_id = false;
-        for (at, (cell, column)) in self.scratch.row.iter_mut().zip(&self.plan.columns).enumerate() {
-            if *cell != Cell::Absent {
+        let mut empty_list = None;
+        for (at, fill) in &self.plan.fills {
+            let Some(cell) = self.scratch.row.get_mut(*at).filter(|cell| **cell == Cell::Absent) else {
                 continue;
-            }
-            *cell = match at {
-                position::ID if self.options.id == IdMode::Required => {
+            };
+            *cell = match fill {
+                Fill::Id if self.options.id == IdMode::Required => {
                     faults.push(fault(Some("id"), FaultCode::IdInvalid, "Field 'id' is missing".to_owned()));
                     return false;
                 }
-                position::ID => {
+                Fill::Id => {
                     generated_id = true;
                     push_text(arena, &ids())
                 }
-                position::ACCESS_READ..=position::ACCESS_DENY => push_text(arena, "[]"),
-                position::CREATED_AT | position::UPDATED_AT => Cell::Int(self.options.now_micros),
-                _ => match &column.default {
-                    None => Cell::Absent,
-                    Some(CellValue::Null) => Cell::Null,
-                    Some(CellValue::Int(number)) => Cell::Int(*number),
-                    Some(CellValue::Text(text)) => push_text(arena, text),
-                },
+                Fill::EmptyList => *empty_list.get_or_insert_with(|| push_text(arena, "[]")),
+                Fill::Now => Cell::Int(self.options.now_micros),
+                Fill::Value(CellValue::Null) => Cell::Null,
+                Fill::Value(CellValue::Int(number)) => Cell::Int(*number),
+                Fill::Value(CellValue::Text(text)) => push_text(arena, text),
             };
         }
         generated_id
     }
-}
-
-impl ColumnPlan {
-    fn new(column: &Column) -> Result<Self, ParserError> {
-        let default = match &column.field {
-            None => None,
-            Some(field) => default_value(field).map_err(|fault| ParserError::DefaultValue {
-                field: field.name.to_string(),
-                message: fault.message,
-            })?,
-        };
-        Ok(Self {
-            name: column.name.as_str().into(),
-            column_type: column.column_type,
-            required: column.field.as_ref().is_some_and(|field| field.required),
-            rules: column.field.as_ref().and_then(Rules::of),
-            default,
-        })
-    }
-}
-
-impl Plan {
-    /// The column of a key: by its exact name or, failing that, without case.
-    fn position(&self, key: &str) -> Option<usize> {
-        self.positions.get(key).copied().or_else(|| self.layout.position(key))
-    }
-}
-
-fn push_text(arena: &mut String, text: &str) -> Cell {
-    let start = arena.len();
-    arena.push_str(text);
-    text_cell(arena, start)
-}
-
-fn text_cell(arena: &str, start: usize) -> Cell {
-    let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
-    Cell::Text { start: number(start), len: number(arena.len().saturating_sub(start)) }
 }
 
 fn fault(field: Option<&str>, code: FaultCode, message: String) -> RecordFault {
@@ -237,9 +172,6 @@ fn syntax_fault(error: &serde_json::Error) -> RecordFault {
 
 /// Faults told of one record: one for each key of a line of megabytes would be more than the line itself.
 const FAULTS_MAX: usize = 100;
-
-/// Bytes that the cells of a record may take beyond four times the length of its line; see the growth of arrays.
-const ROW_GROWTH_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Reads one object into the row.
 struct RowReader<'a> {
@@ -398,7 +330,9 @@ pub fn check_id(id: &str) -> Result<(), String> {
     }
     // Control characters are the ASCII ones and those that UTF-8 begins with 0xC2.
     let may_be_control = |byte: u8| byte < 0x20 || byte == 0x7f || byte == 0xc2;
-    if id.bytes().any(may_be_control) && id.chars().any(char::is_control) {
+    // Without a way out of the loop the compiler compares many bytes at once.
+    let suspect = id.bytes().fold(false, |found, byte| found | may_be_control(byte));
+    if suspect && id.chars().any(char::is_control) {
         return Err("Field 'id' holds a control character".to_owned());
     }
     Ok(())

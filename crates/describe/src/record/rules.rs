@@ -1,7 +1,6 @@
 //! The rules of a field beyond its type, compiled once a model.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 
 use regex::Regex;
 use serde_json::Number;
@@ -37,9 +36,11 @@ struct Bound {
     whole: i128,
 }
 
+/// The values of an enumeration, sorted: finding one allocates nothing.
 #[derive(Debug)]
 struct Allowed {
-    values: HashSet<CellValue>,
+    numbers: Vec<i64>,
+    texts: Vec<String>,
     shown: String,
 }
 
@@ -201,18 +202,25 @@ impl Allowed {
             .take(SHOWN_VALUES_MAX)
             .map(|value| format!("'{}'", crate::value::shorten(value)))
             .collect();
+        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+        for value in values {
+            match coerce_text(column_type, value) {
+                Ok(CellValue::Int(number)) => numbers.push(number),
+                Ok(CellValue::Text(text)) => texts.push(text),
+                Ok(CellValue::Null) | Err(_) => {}
+            }
+        }
+        numbers.sort_unstable();
+        texts.sort_unstable();
         let more = if values.len() > SHOWN_VALUES_MAX { ", …" } else { "" };
-        Some(Self {
-            values: values.iter().filter_map(|value| coerce_text(column_type, value).ok()).collect(),
-            shown: format!("{}{more}", shown.join(", ")),
-        })
+        Some(Self { numbers, texts, shown: format!("{}{more}", shown.join(", ")) })
     }
 
     fn contains(&self, value: Value<'_>) -> bool {
         match value {
             Value::Absent | Value::Null => true,
-            Value::Int(number) => self.values.contains(&CellValue::Int(number)),
-            Value::Text(text) => self.values.contains(&CellValue::Text(text.to_owned())),
+            Value::Int(number) => self.numbers.binary_search(&number).is_ok(),
+            Value::Text(text) => self.texts.binary_search_by(|allowed| allowed.as_str().cmp(text)).is_ok(),
         }
     }
 }

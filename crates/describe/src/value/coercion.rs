@@ -79,7 +79,11 @@ fn scalar_into(base: BaseType, raw: &str, out: &mut String) -> Result<Option<Coe
 }
 
 /// Coerces the text of a JSON string to a base type other than text and JSON.
-fn string_into(base: BaseType, text: &str, out: &mut String) -> Result<Option<Coerced>, ValueFault> {
+pub(crate) fn string_into(
+    base: BaseType,
+    text: &str,
+    out: &mut String,
+) -> Result<Option<Coerced>, ValueFault> {
     Ok(match base {
         BaseType::Integer => integer(text).map(Coerced::Int),
         BaseType::Decimal => {

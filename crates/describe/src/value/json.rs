@@ -7,7 +7,7 @@ use super::{ValueFault, decimal, written_bytes_max};
 pub const DEPTH_MAX: usize = 120;
 
 /// Longest number that is taken over as it is spelled. Every database holds one of this length.
-const SPELLED_BYTES_MAX: usize = 1_000;
+pub(crate) const SPELLED_BYTES_MAX: usize = 1_000;
 
 /// Appends `raw`, which must be one valid JSON value, without the blanks between its tokens. Numbers stay as
 /// they are spelled, but those with an exponent and very long ones, which become canonical decimals.

@@ -22,7 +22,7 @@ use crate::batch::Value;
 use crate::field_type::{BaseType, ColumnType};
 use crate::model::Field;
 
-pub(crate) use coercion::{Coerced, coerce_into, coerce_plain, text_into};
+pub(crate) use coercion::{Coerced, coerce_into, coerce_plain, string_into, text_into};
 pub use fault::ValueFault;
 pub(crate) use fault::{describe_raw, shorten};
 pub use json_equality::is_same_json;

@@ -3,6 +3,7 @@
 
 mod filter;
 mod models;
+mod quick;
 mod record;
 mod schema;
 mod stability;
