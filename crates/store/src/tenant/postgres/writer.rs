@@ -46,6 +46,8 @@ pub(in crate::tenant) struct Writer {
     emptied: HashSet<Name>,
     /// Models that are written into a fresh table.
     fresh: HashSet<Name>,
+    /// Those of them whose fresh table began with all records of the old one.
+    filled: HashSet<Name>,
     /// Rows for a table without keys.
     pending: Pending,
     /// The model that the stage was made for.
@@ -81,11 +83,15 @@ impl Writer {
     /// The model is new, or its table was emptied.
     pub(super) fn model_emptied(&mut self, model: &Name) {
         self.emptied.insert(model.clone());
+        self.filled.remove(model);
     }
 
-    /// The model is written into a fresh table from now on.
+    /// The model is written into a fresh table from now on, which has the records of the old one unless
+    /// [`Writer::model_emptied`] tells otherwise.
     pub(super) fn model_is_fresh(&mut self, model: &Name) {
-        self.fresh.insert(model.clone());
+        if self.fresh.insert(model.clone()) {
+            self.filled.insert(model.clone());
+        }
         if self.staged.as_ref() == Some(model) {
             self.staged = None;
         }
@@ -138,13 +144,33 @@ impl Writer {
             _ => usize::MAX,
         };
         if rest > 0 && report_max > 0 {
-            outcome.conflicts = conflicts(connection, &table, batch, &inserted_ids, &outcome.refused)?;
+            let existed = self.existed(&model.name);
+            outcome.conflicts =
+                conflicts(connection, &table, &existed, batch, &inserted_ids, &outcome.refused)?;
             if conflict == Conflict::Fail && (outcome.conflicts.len() as u64) < rest {
                 return Err(record_went());
             }
             outcome.conflicts.truncate(report_max);
         }
         Ok(outcome)
+    }
+
+    /// The condition, on a row of the table that a model is written to, that its record was there before the run.
+    fn existed(&self, model: &Name) -> String {
+        if self.filled.contains(model) {
+            // The run wrote all rows of this table itself. The old one stays as it is until the end.
+            let old = ddl::table_name_at(Dialect::Postgres, model, Stage::Live);
+            return format!(
+                "EXISTS (SELECT 1 FROM {old} AS \"$old\" WHERE \"$old\".\"id\" = \"$now\".\"id\")"
+            );
+        }
+        // What the transaction wrote itself is the one thing that it sees although it has not ended. That is asked of
+        // what is as young as the transaction, or younger: savepoints have numbers of their own, and so have others.
+        "CASE WHEN age(\"$now\".xmin) > age((pg_current_xact_id())::pg_catalog.xid) THEN true \
+         ELSE pg_xact_status((pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 \
+         + age((pg_current_xact_id())::pg_catalog.xid) - age(\"$now\".xmin))::pg_catalog.text::pg_catalog.xid8) \
+         <> 'in progress' END"
+            .to_owned()
     }
 
     /// Takes a batch for a table without keys, in which nothing of it is there. Its rows may wait for more, until
@@ -461,10 +487,12 @@ fn record_went() -> DieselError {
     DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, Box::new(message))
 }
 
-/// The rows of a batch whose records were there before it, in the batch's order.
+/// The rows of a batch whose records were there before it, in the batch's order; `existed` says which of them were
+/// there before the run.
 fn conflicts(
     connection: &mut Database,
     table: &str,
+    existed: &str,
     batch: &Batch,
     inserted: &HashSet<String>,
     refused: &[RefusedRow],
@@ -472,14 +500,7 @@ fn conflicts(
     let rows: HashMap<&str, u32> = rows_by_id(batch);
     let is_refused: HashSet<u32> = refused.iter().map(|refused| refused.row).collect();
     let met = rows.iter().filter(|(id, row)| !inserted.contains(**id) && !is_refused.contains(row));
-    // What the transaction wrote itself is the one thing that it sees although it has not ended. That is asked of
-    // what is as young as the transaction, or younger: savepoints have numbers of their own, and so have others.
-    let mut statement = Statement::once(format!(
-        "SELECT \"id\", CASE WHEN age(xmin) > age((pg_current_xact_id())::pg_catalog.xid) THEN true \
-         ELSE pg_xact_status((pg_current_xact_id()::pg_catalog.text::pg_catalog.int8 \
-         + age((pg_current_xact_id())::pg_catalog.xid) - age(xmin))::pg_catalog.text::pg_catalog.xid8) \
-         <> 'in progress' END FROM {table}"
-    ));
+    let mut statement = Statement::once(format!("SELECT \"id\", {existed} FROM {table} AS \"$now\""));
     push_ids(Dialect::Postgres, met.map(|(id, _)| *id), &mut statement);
     let found = statement.rows(connection)?;
     let conflict = found.iter().filter_map(|record| {

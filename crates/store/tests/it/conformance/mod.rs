@@ -1,5 +1,6 @@
 //! What every [`Target`] and every [`Source`] must do, whatever it is made of: one suite, run on each.
 
+mod before;
 mod definitions;
 mod differential;
 pub(crate) mod extracts;
@@ -77,6 +78,12 @@ macro_rules! conformance {
                 restricted_model_has_a_record_with_lists,
                 large_batch_is_counted_exactly,
                 refused_rows_of_a_large_batch_are_named_and_all_others_written,
+            }
+            before {
+                records_of_a_model_that_got_fields_were_there_before,
+                records_of_a_model_that_got_a_field_without_value_were_there_before,
+                records_of_a_model_that_was_emptied_were_not_there_before,
+                records_of_a_model_that_got_a_field_and_was_emptied_were_not_there_before,
             }
             marks {
                 committed_run_leaves_its_mark,
