@@ -53,8 +53,19 @@ impl Account {
         Self { failure, counters, logs }
     }
 
-    /// The same without what two runs may differ in: which ids were made, and how far a run came that failed.
-    pub(super) fn plain(mut self) -> Self {
+    /// Fails at the first thing in which two differ.
+    pub(super) fn assert_same(self, expected: Self, about: &str) {
+        let (ended, expected) = (self.plain(), expected.plain());
+        assert_eq!(ended.failure, expected.failure, "{about}");
+        assert_eq!(ended.counters, expected.counters, "{about}");
+        for (line, expected) in ended.logs.iter().zip(&expected.logs) {
+            assert_eq!(line, expected, "{about}");
+        }
+        assert_eq!(ended.logs.len(), expected.logs.len(), "{about}");
+    }
+
+    /// The same without what two runs may differ in: which ids were made.
+    fn plain(mut self) -> Self {
         self.failure = self.failure.map(|(sentence, detail)| (without_ids(&sentence), without_ids(&detail)));
         for line in &mut self.logs {
             line.facts = without_ids(&line.facts);

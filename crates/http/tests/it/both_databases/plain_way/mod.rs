@@ -7,6 +7,7 @@
 //! `PROPTEST_CASES` and `PROPTEST_RNG_SEED` make more of them, and others.
 
 mod account;
+mod borders;
 mod records;
 mod reference;
 mod shape;
@@ -18,8 +19,10 @@ use account::Account;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use records::Records;
 use reference::Reference;
+use reinstate_describe::AccessLevel;
+use reinstate_engine::Strategy;
 use serde_json::json;
-use story::{Story, story};
+use story::story;
 
 use super::tenant_copy::{ListTexts, assert_same_records, json_fields};
 use crate::harness::{Backend, Session, TestServer, content};
@@ -47,7 +50,7 @@ fn stories_end_alike(backend: Backend) {
     let number = std::cell::Cell::new(0);
     let told = TestRunner::new(config()).run(&story(), |story| {
         number.set(number.get() + 1);
-        system.block_on(tell(&server, &format!("case-{}", number.get()), &story));
+        system.block_on(take(&server, &format!("case-{}", number.get()), story.steps()));
         Ok(())
     });
     // The server's last wishes are heard in here.
@@ -57,24 +60,39 @@ fn stories_end_alike(backend: Backend) {
     }
 }
 
-async fn tell(server: &TestServer, tenant: &str, story: &Story) {
+/// A restore.
+struct Step {
+    strategy: Strategy,
+    level: AccessLevel,
+    include: &'static str,
+    archive: Vec<u8>,
+}
+
+impl Default for Step {
+    fn default() -> Self {
+        let (strategy, level) = (Strategy::default(), AccessLevel::Full);
+        Self { strategy, level, include: "describe,data", archive: Vec::new() }
+    }
+}
+
+/// Takes the steps one after the other on the server and in memory; fails at the first difference.
+async fn take(server: &TestServer, tenant: &str, steps: Vec<Step>) {
     let mut reference = Reference::default();
-    for (number, run) in story.runs.iter().enumerate() {
-        let (archive, include) = (story.archive(number), story.include(number));
+    let root = server.session(tenant, "root");
+    for (number, step) in steps.into_iter().enumerate() {
         let before = server.dump(tenant);
-        let expected = reference.restore(&archive, run.strategy, run.level, include);
-        let session = server.session(tenant, run.level.as_str());
-        let form = [("conflict_strategy", run.strategy.as_str()), ("include", include)];
-        let run = session.restore_with(archive, &form).await;
-        let root = server.session(tenant, "root");
+        let expected = reference.restore(&step);
+        let session = server.session(tenant, step.level.as_str());
+        let form = [("conflict_strategy", step.strategy.as_str()), ("include", step.include)];
+        let run = session.restore_with(step.archive, &form).await;
         let ended = Account::of(&root, &run).await;
         if ended.failure.is_some() {
             assert_eq!(server.dump(tenant), before, "run {number} failed and left something behind");
         }
-        assert_eq!(ended.plain(), expected.plain(), "run {number}");
+        ended.assert_same(expected, &format!("run {number}"));
         assert_same_lists(&root, &reference).await;
     }
-    assert_same_extracts(&server.session(tenant, "root"), &reference).await;
+    assert_same_extracts(&root, &reference).await;
 }
 
 /// All records, as the Data API lists them.
@@ -117,4 +135,21 @@ fn random_stories_end_on_sqlite_as_in_memory() {
 #[test]
 fn random_stories_end_on_postgresql_as_in_memory() {
     stories_end_alike(Backend::Postgres);
+}
+
+async fn borders_are_crossed_alike(backend: Backend) {
+    let server = TestServer::start(backend).await;
+    take(&server, "in-order", borders::in_order()).await;
+    take(&server, "in-no-order", borders::in_no_order()).await;
+    take(&server, "failing", borders::failing()).await;
+}
+
+#[actix_web::test]
+async fn borders_of_batches_and_copies_are_crossed_on_sqlite_as_in_memory() {
+    borders_are_crossed_alike(Backend::Sqlite).await;
+}
+
+#[actix_web::test]
+async fn borders_of_batches_and_copies_are_crossed_on_postgresql_as_in_memory() {
+    borders_are_crossed_alike(Backend::Postgres).await;
 }

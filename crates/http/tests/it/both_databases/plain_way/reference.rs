@@ -8,10 +8,11 @@ use reinstate_archive::{Archive, Limits};
 use reinstate_describe::{AccessLevel, Caller};
 use reinstate_engine::{
     Cancellation, Clock, Environment, Event, ExtractEnvironment, ExtractRequest, IdSource, Include, LogEntry,
-    MemoryTenant, OpenGate, RestoreRequest, Strategy, extract, restore,
+    MemoryTenant, OpenGate, RestoreRequest, extract, restore,
 };
 use serde_json::{Value as Json, json};
 
+use super::Step;
 use super::account::{Account, LogLine};
 
 /// What made ids begin with.
@@ -49,23 +50,17 @@ impl Clock for FixedClock {
 }
 
 impl Reference {
-    /// Restores an archive.
-    pub(super) fn restore(
-        &mut self,
-        archive: &[u8],
-        strategy: Strategy,
-        level: AccessLevel,
-        include: &str,
-    ) -> Account {
+    /// Takes a step.
+    pub(super) fn restore(&mut self, step: &Step) -> Account {
         self.runs += 1;
         let request = RestoreRequest {
             run_id: format!("run_{}", self.runs),
             fence: 1,
-            strategy,
-            include: Include { describe: include.contains("describe"), data: true },
+            strategy: step.strategy,
+            include: Include { describe: step.include.contains("describe"), data: true },
             models: None,
             create_models: true,
-            caller: Caller::new(level, "ann"),
+            caller: Caller::new(step.level, "ann"),
         };
         let mut events: Vec<Event> = Vec::new();
         let environment = Environment {
@@ -75,7 +70,7 @@ impl Reference {
             cancellation: &Cancellation::default(),
             gate: &mut OpenGate,
         };
-        let archive = Archive::open(Cursor::new(archive), Limits::default()).unwrap();
+        let archive = Archive::open(Cursor::new(&step.archive), Limits::default()).unwrap();
         let ended = restore(archive, &request, Box::new(self.tenant.target()), environment);
         let (counters, failure) = match ended {
             Ok(counters) => (counters, None),

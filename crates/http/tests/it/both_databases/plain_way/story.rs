@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use reinstate_describe::{AccessLevel, yaml::write_describe};
 use reinstate_engine::Strategy as Restoring;
 
+use super::Step;
 use super::shape::{ModelShape, model};
 use crate::both_databases::generated::quoted;
 use crate::harness::archive_of;
@@ -35,15 +36,15 @@ const SYSTEM: &[(&str, &[&str])] = &[
 /// All that happens.
 #[derive(Clone)]
 pub(super) struct Story {
-    pub(super) models: Vec<ModelShape>,
-    pub(super) runs: Vec<Run>,
+    models: Vec<ModelShape>,
+    runs: Vec<Run>,
 }
 
 /// A restore.
 #[derive(Debug, Clone)]
-pub(super) struct Run {
-    pub(super) strategy: Restoring,
-    pub(super) level: AccessLevel,
+struct Run {
+    strategy: Restoring,
+    level: AccessLevel,
     /// Whether the archive's definitions are taken; the first run always takes them.
     describes: bool,
     /// One a model, where the archive has its file.
@@ -132,8 +133,19 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
 }
 
 impl Story {
+    /// The restores, ready to be taken.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let step = |(number, run): (usize, &Run)| Step {
+            strategy: run.strategy,
+            level: run.level,
+            include: self.include(number),
+            archive: self.archive(number),
+        };
+        self.runs.iter().enumerate().map(step).collect()
+    }
+
     /// The archive of a run.
-    pub(super) fn archive(&self, number: usize) -> Vec<u8> {
+    fn archive(&self, number: usize) -> Vec<u8> {
         let run = &self.runs[number];
         let models: Vec<_> = self.models.iter().map(|model| model.described(number)).collect();
         let files: Vec<_> = self
@@ -146,7 +158,7 @@ impl Story {
     }
 
     /// What is imported of it.
-    pub(super) fn include(&self, number: usize) -> &'static str {
+    fn include(&self, number: usize) -> &'static str {
         if number == 0 || self.runs[number].describes { "describe,data" } else { "data" }
     }
 }
