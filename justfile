@@ -28,8 +28,10 @@ demo *ARGS:
 advisories:
     cargo deny check advisories
 
-# Restores from ZIP to committed beside what the databases can do, and peak memory; PostgreSQL with `--postgres URL`.
+# Restores, extracts, memory and reads beside what the databases can do; `--quick` in a minute, `--only GROUP` for a part,
+# `--postgres URL` for another server than a throw-away one.
 bench *ARGS:
+    cargo build --release -p reinstate
     cargo run --release -p reinstate --example bench -- {{ARGS}}
 
 # Requests a second of the Data API on SQLite, and with `--postgres URL` on PostgreSQL, beside a bare actix handler.

@@ -14,12 +14,15 @@ pub struct ClusterOptions {
     pub max_connections: u32,
     /// Whether it speaks TLS, and nothing else, to whoever comes over TCP.
     pub tls: bool,
+    /// Whether all other settings are the server's own and it lies on disk, as measurements want it; else it keeps
+    /// nothing safe, lies in memory where there is room, and is quick.
+    pub plain: bool,
 }
 
 impl Default for ClusterOptions {
     fn default() -> Self {
         // Tests run side by side, with several pools each.
-        Self { max_connections: 500, tls: false }
+        Self { max_connections: 500, tls: false, plain: false }
     }
 }
 

@@ -39,6 +39,10 @@ const MEMORY: &str = "/dev/shm";
 /// Room in memory from which on servers are made there: several hundred databases of 8 MB and their log.
 const MEMORY_MIN_KIB: u64 = 4 * 1024 * 1024;
 
+/// Settings of a server that keeps nothing safe and is quick to make.
+const QUICK: &str = "fsync = off\nfull_page_writes = off\nshared_buffers = 64MB\nmax_wal_size = 256MB\n\
+    autovacuum = off\njit = off\n";
+
 /// A FIFO in the folder of a shared server; whoever holds it open uses the server.
 pub(crate) const DOOR: &str = "door";
 
@@ -84,8 +88,9 @@ pub(crate) struct Instance {
 impl Instance {
     /// Makes the folder of a new server, which does not run yet.
     pub(crate) fn create(options: ClusterOptions) -> Self {
-        let folder =
-            TempDir::with_prefix_in("reinstate-postgres-", ground()).expect("a temporary folder").keep();
+        let folder = TempDir::with_prefix_in("reinstate-postgres-", ground(options))
+            .expect("a temporary folder")
+            .keep();
         let instance = Self { folder, port: free_port() };
         instance.give_away(&instance.folder);
         instance.initialize();
@@ -172,9 +177,11 @@ impl Instance {
         // Shared memory in files of its folder goes with the folder; after a stop at once, other kinds would stay.
         let mut configuration = format!(
             "listen_addresses = '127.0.0.1'\nunix_socket_directories = '{folder}'\n\
-             max_connections = {max_connections}\nfsync = off\nfull_page_writes = off\n\
-             shared_buffers = 64MB\ndynamic_shared_memory_type = mmap\nmax_wal_size = 256MB\nautovacuum = off\njit = off\n"
+             max_connections = {max_connections}\ndynamic_shared_memory_type = mmap\n"
         );
+        if !options.plain {
+            configuration.push_str(QUICK);
+        }
         if options.tls {
             let certificates = tls::make();
             self.write("server.key", &certificates.server_key, 0o600);
@@ -231,7 +238,10 @@ impl Instance {
 }
 
 /// Where servers are made: in memory where there is room, else where temporary files go.
-fn ground() -> PathBuf {
+fn ground(options: ClusterOptions) -> PathBuf {
+    if options.plain {
+        return std::env::temp_dir();
+    }
     let output = Command::new("df").args(["-Pk", MEMORY]).stderr(Stdio::null()).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     let free_kib = text.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
@@ -262,7 +272,8 @@ mod tests {
 
     #[test]
     fn port_that_is_taken_meanwhile_is_exchanged() {
-        let mut instance = Instance::create(ClusterOptions { max_connections: 10, tls: false });
+        let mut instance =
+            Instance::create(ClusterOptions { max_connections: 10, ..ClusterOptions::default() });
         let other = TcpListener::bind(("127.0.0.1", instance.port)).unwrap();
         instance.make_door();
         let door_path = instance.folder.join(DOOR);

@@ -17,7 +17,7 @@ fn databases_are_apart_and_go_with_their_value() {
 
 #[test]
 fn cluster_answers_again_after_an_immediate_restart() {
-    let mut cluster = Cluster::start_new(ClusterOptions { max_connections: 10, tls: false });
+    let mut cluster = Cluster::start_new(ClusterOptions { max_connections: 10, ..ClusterOptions::default() });
     PgConnection::establish(&cluster.url()).unwrap().batch_execute("CREATE TABLE kept ()").unwrap();
     cluster.restart_immediate();
     PgConnection::establish(&cluster.url()).unwrap().batch_execute("SELECT * FROM kept").unwrap();
@@ -27,7 +27,7 @@ fn cluster_answers_again_after_an_immediate_restart() {
 
 #[test]
 fn cluster_with_tls_takes_verified_connections_and_no_plain_ones() {
-    let cluster = Cluster::start_new(ClusterOptions { max_connections: 10, tls: true });
+    let cluster = Cluster::start_new(ClusterOptions { max_connections: 10, tls: true, plain: false });
     let root = cluster.root_certificate().unwrap().display().to_string();
     let with = |options: &str| PgConnection::establish(&format!("{}?{options}", cluster.url()));
     assert!(with("sslmode=disable").is_err());

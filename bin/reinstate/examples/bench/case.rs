@@ -1,26 +1,41 @@
-//! What is measured: the rows of the table of goals.
+//! The restores that are measured on SQLite, and what each is compared with.
 
 use clap::ValueEnum;
-use reinstate_engine::Strategy;
+use reinstate_engine::{Counters, Strategy};
 
 use crate::data::Set;
 
-/// One measurement of a restore and the raw loop that it is compared with.
+/// A restore, and the raw loop that it is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Case {
     /// A model that is new, ids ascending.
     Fresh,
-    /// A model that is new, ids in no order.
-    Random,
-    /// Every record is there and takes other values.
-    Upsert,
     /// Every record is there and is left as it is; the first thousand are reported.
     Sync,
     /// Every record is there and is left as it is.
     Skip,
+    /// Every record is there and takes other values.
+    Upsert,
+    /// A model that is new, ids in no order.
+    Random,
 }
 
 impl Case {
+    /// The cases in an order in which each finds what it needs: all but the last take the folder that the one before
+    /// left.
+    pub(crate) const ROUND: [Self; 5] = [Self::Fresh, Self::Sync, Self::Skip, Self::Upsert, Self::Random];
+
+    /// The row's name.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Fresh => "SQLite, fresh",
+            Self::Sync => "SQLite, `sync`, all there",
+            Self::Skip => "SQLite, `skip`, all there",
+            Self::Upsert => "SQLite, `upsert`, all there and changed",
+            Self::Random => "SQLite, fresh, random ids",
+        }
+    }
+
     /// What the raw loop does.
     pub(crate) fn limit(self) -> Limit {
         match self {
@@ -40,16 +55,8 @@ impl Case {
         }
     }
 
-    /// The records that are there before.
-    pub(crate) fn before(self) -> Option<Set> {
-        match self {
-            Self::Fresh | Self::Random => None,
-            Self::Upsert | Self::Sync | Self::Skip => Some(Set::First),
-        }
-    }
-
-    /// The records of the archive that is measured.
-    pub(crate) fn archive(self) -> Set {
+    /// The records of the archive.
+    pub(crate) fn set(self) -> Set {
         match self {
             Self::Fresh => Set::First,
             Self::Random => Set::RandomIds,
@@ -62,6 +69,15 @@ impl Case {
             Self::Fresh | Self::Random | Self::Upsert => Strategy::Upsert,
             Self::Sync => Strategy::Sync,
             Self::Skip => Strategy::Skip,
+        }
+    }
+
+    /// How many records took the way of the case.
+    pub(crate) fn counted(self, counters: &Counters) -> u64 {
+        match self {
+            Self::Fresh | Self::Random => counters.records_imported,
+            Self::Upsert => counters.records_updated,
+            Self::Sync | Self::Skip => counters.records_skipped,
         }
     }
 

@@ -1,16 +1,9 @@
 //! Records of 19 columns and about 456 bytes a line, from a seed.
 
-use std::error::Error;
-use std::fs::File;
-use std::path::Path;
+use std::fmt::Write;
 
-use reinstate_archive::{ArchiveWriter, ManifestHeader};
-
-/// The definition of the model.
-const DESCRIBE: &str = "\
-orders:
-  fields:
-    name: { type: text, required: true }
+/// The definitions of the fields.
+pub(crate) const FIELDS: &str = "    name: { type: text, required: true }
     email: { type: text }
     city: { type: text }
     country: { type: text }
@@ -71,19 +64,11 @@ pub(crate) enum Value {
     Text(String),
 }
 
-/// How large an archive came out.
-pub(crate) struct Size {
-    /// All lines.
-    pub(crate) line_bytes: u64,
-    /// The file.
-    pub(crate) zip_bytes: u64,
-}
-
 /// A generator that any seed puts at another place of one long sequence (splitmix64).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -106,7 +91,7 @@ impl Random {
 }
 
 /// Records that belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Set {
     /// Ids ascending.
     First,
@@ -176,26 +161,8 @@ fn uuid(a: u64, b: u64) -> String {
     )
 }
 
-/// Writes `records` records of one model as an archive.
-pub(crate) fn write_archive(path: &Path, records: u64, set: Set, seed: u64) -> Result<Size, Box<dyn Error>> {
-    let mut writer = ArchiveWriter::new(File::create(path)?, ManifestHeader::default());
-    writer.start_entry("describe.yaml")?;
-    writer.write(DESCRIBE.as_bytes())?;
-    writer.start_entry("orders.jsonl")?;
-    let mut line = String::new();
-    for number in 0..records {
-        line.clear();
-        write_line(&record(number, set, seed), &mut line)?;
-        writer.write_line(line.as_bytes())?;
-    }
-    let line_bytes = writer.entry_bytes();
-    writer.finish()?;
-    Ok(Size { line_bytes, zip_bytes: path.metadata()?.len() })
-}
-
-/// A record as a line of JSON.
-fn write_line(values: &[Value; 19], line: &mut String) -> Result<(), std::fmt::Error> {
-    use std::fmt::Write;
+/// Appends a record as a line of JSON.
+pub(crate) fn write_line(values: &[Value; 19], line: &mut String) -> std::fmt::Result {
     for (index, (column, value)) in COLUMNS.iter().zip(values).enumerate() {
         line.push_str(if index == 0 { "{" } else { "," });
         write!(line, "\"{column}\":")?;

@@ -1,24 +1,19 @@
-//! The rows of PostgreSQL: a server with settings of its own, and beside each restore `psql \copy` of the same rows as
-//! ready CSV into an empty table with its primary key.
+//! The rows of PostgreSQL: each restore beside what follows it at once, `psql \copy` of the same rows or
+//! `pg_restore`.
 //!
-//! A round goes through all cases, each on what the one before it left, with the limit measured at its beginning, in
-//! its middle and at its end: the ratio is that to their mean. The server is told to write everything down before
-//! each measurement, so that none pays for the one before it.
+//! A round goes through all cases, each on what the one before it left.
 
 use std::error::Error;
-use std::path::Path;
-use std::process::Command;
-use std::time::Instant;
 
 use reinstate_engine::{Counters, Strategy};
-use reinstate_store::{DatabaseUrl, PostgresAddress, Store, StoreSettings, TenantId};
 
+use crate::archives::Shape;
+use crate::bench::Bench;
 use crate::data::Set;
-use crate::{archive_path, median, memory_mib, restore};
-
-/// The tenant and its schema; both go before and after.
-const TENANT: &str = "reinstate_bench";
-const SCHEMA: &str = "t_reinstate_bench";
+use crate::machine::is_installed;
+use crate::psql::{Form, Loads, PG_DUMP, PG_RESTORE, PSQL};
+use crate::report::{Goal, Pair, Row, cell, compared, median, note, rate};
+use crate::tenant::{self, TABLE};
 
 /// What is measured, in the order of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,33 +30,65 @@ enum Case {
     Replace,
     /// The model is there and holds nothing.
     IntoEmpty,
-    /// A model that is new, ids in no order; its limit has the other rows.
+    /// A model that is new, ids in no order; its limit has the same.
     Random,
+}
+
+/// What a case is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Copy(Form),
+    PgRestore,
+}
+
+impl Limit {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Copy(Form::Csv) => "`psql \\copy`, CSV",
+            Self::Copy(Form::Text) => "`psql \\copy`, text",
+            Self::PgRestore => "`pg_restore -j1`",
+        }
+    }
+
+    /// The programs that it takes and that are not there.
+    fn missing(self) -> Option<String> {
+        let needed: &[&str] = match self {
+            Self::Copy(_) => &[PSQL],
+            Self::PgRestore => &[PSQL, PG_DUMP, PG_RESTORE],
+        };
+        let missing: Vec<_> = needed.iter().copied().filter(|program| !is_installed(program)).collect();
+        (!missing.is_empty()).then(|| format!("{} is missing", missing.join(", ")))
+    }
 }
 
 impl Case {
     const ROUND: [Self; 7] =
         [Self::Fresh, Self::Sync, Self::Skip, Self::Upsert, Self::Replace, Self::IntoEmpty, Self::Random];
 
-    fn name(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
-            Self::Fresh => "fresh",
-            Self::Sync => "sync, all there",
-            Self::Skip => "skip, all there",
-            Self::Upsert => "upsert, all there",
-            Self::Replace => "replace",
-            Self::IntoEmpty => "upsert into empty",
-            Self::Random => "fresh, random ids",
+            Self::Fresh => "PostgreSQL, fresh",
+            Self::Sync => "PostgreSQL, `sync`, all there",
+            Self::Skip => "PostgreSQL, `skip`, all there",
+            Self::Upsert => "PostgreSQL, `upsert`, all there and changed",
+            Self::Replace => "PostgreSQL, `replace`",
+            Self::IntoEmpty => "PostgreSQL, `upsert` into empty",
+            Self::Random => "PostgreSQL, fresh, random ids",
         }
     }
 
-    fn goal(self) -> Option<f64> {
+    /// What it is compared with, and the goal.
+    fn limits(self) -> &'static [(Limit, Goal)] {
+        const TEXT: Limit = Limit::Copy(Form::Text);
         match self {
-            Self::Fresh => Some(1.5),
-            Self::Sync | Self::Skip => Some(1.0),
-            Self::Upsert => Some(0.42),
-            Self::IntoEmpty => Some(0.65),
-            Self::Replace | Self::Random => None,
+            Self::Fresh => {
+                &[(Limit::Copy(Form::Csv), Goal::AtLeast(1.5)), (Limit::PgRestore, Goal::AtLeast(1.2))]
+            }
+            Self::Sync | Self::Skip => &[(TEXT, Goal::AtLeast(1.0))],
+            Self::Upsert => &[(TEXT, Goal::AtLeast(0.42))],
+            Self::IntoEmpty => &[(TEXT, Goal::AtLeast(0.65))],
+            Self::Replace => &[(TEXT, Goal::None)],
+            Self::Random => &[(Limit::Copy(Form::Csv), Goal::None)],
         }
     }
 
@@ -74,7 +101,7 @@ impl Case {
         }
     }
 
-    fn archive(self) -> Set {
+    fn set(self) -> Set {
         match self {
             Self::Fresh | Self::IntoEmpty => Set::First,
             Self::Random => Set::RandomIds,
@@ -90,111 +117,93 @@ impl Case {
             Self::Fresh | Self::Replace | Self::IntoEmpty | Self::Random => counters.records_imported,
         }
     }
-
-    /// What the schema needs before.
-    fn preparation(self) -> Option<String> {
-        match self {
-            Self::Fresh | Self::Random => Some(format!("DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")),
-            Self::IntoEmpty => Some(format!("TRUNCATE {SCHEMA}.orders")),
-            Self::Sync | Self::Skip | Self::Upsert | Self::Replace => None,
-        }
-    }
 }
 
-/// A server under test.
-struct Bench<'a> {
-    url: &'a str,
-    folder: &'a Path,
-    records: u64,
-    number: u32,
+/// A case with what it took so far.
+struct Measured {
+    case: Case,
+    ours: Vec<f64>,
+    /// Of each of its limits.
+    limits: Vec<Result<Vec<Pair>, String>>,
 }
 
-/// Runs `rounds` rounds on the server at `url` and prints their medians. The archives are in `folder`.
-pub(crate) fn compare(url: &str, folder: &Path, records: u64, rounds: usize) -> Result<(), Box<dyn Error>> {
-    let mut bench = Bench { url, folder, records, number: 0 };
-    let idle_mib = memory_mib("VmRSS");
-    let mut ratios = vec![Vec::new(); Case::ROUND.len()];
-    let mut rates = vec![Vec::new(); Case::ROUND.len()];
-    let mut limits = Vec::new();
-    for _ in 0..rounds.max(1) {
-        let (seconds, limit) = bench.round()?;
-        limits.push(records as f64 / limit);
-        for ((seconds, ratios), rates) in seconds.into_iter().zip(&mut ratios).zip(&mut rates) {
-            ratios.push(limit / seconds);
-            rates.push(records as f64 / seconds);
+/// Measures every case and adds its rows.
+pub(crate) fn run(bench: &mut Bench) {
+    let rows = measure(bench);
+    bench.report.add_all("PostgreSQL, restores", rows);
+}
+
+fn measure(bench: &Bench) -> Result<Vec<Row>, Box<dyn Error>> {
+    let (database, folder) = (bench.database()?, bench.folder()?);
+    let loads = Loads { database: &database, folder: folder.path(), records: bench.records };
+    let begun = |case: &Case| Measured {
+        case: *case,
+        ours: Vec::new(),
+        limits: case.limits().iter().map(|(limit, _)| limit.missing().map_or(Ok(Vec::new()), Err)).collect(),
+    };
+    // Cases without a goal cost time that a quick run does not have.
+    let is_wanted =
+        |case: &&Case| !bench.is_quick || case.limits().iter().any(|(_, goal)| *goal != Goal::None);
+    let mut cases: Vec<_> = Case::ROUND.iter().filter(is_wanted).map(begun).collect();
+    for round in 0..bench.pairs {
+        for measured in &mut cases {
+            pair(bench, &loads, measured, &format!("run_{round}_{:?}", measured.case))?;
         }
     }
-    bench.execute(&format!("DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))?;
-    let limit = median(limits);
-    println!("\n| PostgreSQL | restore, rows/s | psql \\copy, rows/s | ratio | goal |");
-    println!("| --- | --- | --- | --- | --- |");
-    for ((case, ratios), rates) in Case::ROUND.into_iter().zip(ratios).zip(rates) {
-        let goal = case.goal().map_or_else(String::new, |goal| format!("{goal:.2}"));
-        let (rate, ratio) = (median(rates), median(ratios));
-        println!("| {} | {rate:.0} | {limit:.0} | {ratio:.2} | {goal} |", case.name());
+    Ok(cases.iter().flat_map(|measured| rows(measured, bench.records)).collect())
+}
+
+/// Measures a case once, and after it each of its limits.
+fn pair(bench: &Bench, loads: &Loads<'_>, measured: &mut Measured, run: &str) -> Result<(), Box<dyn Error>> {
+    let case = measured.case;
+    match case {
+        Case::Fresh | Case::Random => tenant::clear(loads.database)?,
+        Case::IntoEmpty => loads.database.execute(&format!("TRUNCATE {TABLE}"))?,
+        Case::Sync | Case::Skip | Case::Upsert | Case::Replace => {}
     }
-    println!("\npeak memory above idle, all of these: {:.0} MiB", memory_mib("VmHWM") - idle_mib);
+    let archive = bench.archives.path(Shape::Orders { set: case.set(), records: bench.records })?;
+    let (ours, counters) = tenant::restore(loads.database, &archive, case.strategy(), run)?;
+    crate::restore::check(case.counted(&counters), bench.records)?;
+    measured.ours.push(ours);
+    let mut told = format!("{}: {ours:.2} s", case.title());
+    for ((limit, _), pairs) in case.limits().iter().zip(&mut measured.limits) {
+        if let Ok(measured) = pairs {
+            match load(*limit, case, loads) {
+                Ok(limit) => measured.push(Pair { ours, limit }),
+                Err(error) => *pairs = Err(cell(&error.to_string())),
+            }
+        }
+        let seconds = pairs.as_ref().ok().and_then(|pairs| Some(pairs.last()?.limit)).unwrap_or(f64::NAN);
+        told.push_str(&format!(", {} {seconds:.2} s", limit.name()));
+    }
+    note(&told);
     Ok(())
 }
 
-impl Bench<'_> {
-    /// Measures every case, and the limit three times: seconds of each, and the limit's mean.
-    fn round(&mut self) -> Result<(Vec<f64>, f64), Box<dyn Error>> {
-        let (mut seconds, mut limits) = (Vec::new(), Vec::new());
-        for case in Case::ROUND {
-            seconds.push(self.restore(case)?);
-            if matches!(case, Case::Fresh | Case::Upsert | Case::IntoEmpty) {
-                limits.push(self.limit(case == Case::Fresh)?);
+/// Seconds of a limit with the rows that the case left behind.
+fn load(limit: Limit, case: Case, loads: &Loads<'_>) -> Result<f64, Box<dyn Error>> {
+    match limit {
+        Limit::PgRestore => loads.restore(),
+        Limit::Copy(form) => {
+            // The rows of `sync` and those of `upsert` differ in their values, not in their size.
+            let name = if case == Case::Random { "random" } else { "orders" };
+            loads.copy(TABLE, &loads.export(TABLE, name, form)?, form)
+        }
+    }
+}
+
+fn rows(measured: &Measured, records: u64) -> Vec<Row> {
+    let case = measured.case;
+    let row = |((limit, goal), pairs): (&(Limit, Goal), &Result<Vec<Pair>, String>)| match pairs {
+        Ok(pairs) => compared(case.title(), limit.name(), records, pairs, *goal),
+        Err(why) => {
+            let measured = rate(records, median(&measured.ours));
+            Row {
+                limit: format!("{}: {why}", limit.name()),
+                goal: *goal,
+                ..Row::told(case.title(), measured)
             }
-            println!("{}: {:.2} s", case.name(), seconds.last().copied().unwrap_or_default());
         }
-        println!("psql \\copy: {limits:.2?} s");
-        let mean = limits.iter().sum::<f64>() / limits.len().max(1) as f64;
-        Ok((seconds, mean))
-    }
-
-    fn restore(&mut self, case: Case) -> Result<f64, Box<dyn Error>> {
-        if let Some(preparation) = case.preparation() {
-            self.execute(&preparation)?;
-        }
-        self.number += 1;
-        let address = PostgresAddress::new(self.url)?;
-        let store = Store::open(&StoreSettings::new(DatabaseUrl::Postgres(address)))?;
-        let tenant = store.tenants.open(&TenantId::new(TENANT)?)?;
-        self.execute("CHECKPOINT")?;
-        let started = Instant::now();
-        let archive = archive_path(self.folder, case.archive());
-        let counters = restore::run(&tenant, &archive, case.strategy(), &format!("run_{}", self.number))?;
-        let seconds = started.elapsed().as_secs_f64();
-        let counted = case.counted(&counters);
-        if counted != self.records {
-            return Err(format!("{counted} of {} records took the way of the case", self.records).into());
-        }
-        Ok(seconds)
-    }
-
-    /// Copies ready CSV into a table like the model's with its primary key. `writes`: the CSV is made first.
-    fn limit(&self, writes: bool) -> Result<f64, Box<dyn Error>> {
-        let csv = self.folder.join("orders.csv");
-        let csv = csv.to_str().ok_or("the folder's name is no text")?;
-        if writes {
-            self.execute(&format!("\\copy {SCHEMA}.orders to '{csv}' csv"))?;
-        }
-        self.execute(&format!("DROP TABLE IF EXISTS {SCHEMA}.raw"))?;
-        self.execute(&format!("CREATE TABLE {SCHEMA}.raw (LIKE {SCHEMA}.orders, PRIMARY KEY (id))"))?;
-        self.execute("CHECKPOINT")?;
-        let started = Instant::now();
-        self.execute(&format!("\\copy {SCHEMA}.raw from '{csv}' csv"))?;
-        Ok(started.elapsed().as_secs_f64())
-    }
-
-    /// Runs one command of psql's.
-    fn execute(&self, command: &str) -> Result<(), Box<dyn Error>> {
-        let output =
-            Command::new("psql").args(["-Xq", "-v", "ON_ERROR_STOP=1", self.url, "-c", command]).output()?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(String::from_utf8_lossy(&output.stderr).into())
-    }
+    };
+    case.limits().iter().zip(&measured.limits).map(row).collect()
 }

@@ -1,5 +1,5 @@
 //! What the database itself can do one row at a time: values ready in memory, one prepared `INSERT`, one transaction,
-//! a write-ahead log, pages of 4 KB.
+//! a write-ahead log, pages of 4 KB. Once with settings as good as a restore's, once with SQLite's own.
 //!
 //! The one module here with `unsafe`: SQLite's C interface, with nothing in between that could slow it. Every pointer
 //! passed to it is checked for null first or comes from a value that outlives the call; texts are bound by pointer
@@ -16,7 +16,6 @@ use libsqlite3_sys as ffi;
 
 use crate::case::Limit;
 use crate::data::{COLUMNS, Set, Value, record};
-use crate::{Busy, Measured, memory_mib};
 
 /// An open database; closed when dropped.
 struct Database(*mut ffi::sqlite3);
@@ -98,48 +97,93 @@ impl Statement {
     }
 }
 
-/// Inserts, or updates, every record of the bench from memory.
-pub(crate) fn measure(
-    path: &Path,
-    limit: Limit,
-    records: u64,
-    seed: u64,
-) -> Result<Measured, Box<dyn Error>> {
-    let rows = |set| (0..records).map(|number| record(number, set, seed)).collect::<Vec<_>>();
-    let database = Database::open(path)?;
-    database.execute(c"PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")?;
-    // As a restore has them: as much cache, and what is in the log stays there when the transaction is durable.
-    database.execute(c"PRAGMA cache_size = -24576; PRAGMA wal_autocheckpoint = 0")?;
-    let columns = COLUMNS.iter().skip(1).map(|column| format!(", {column}")).collect::<String>();
-    database.execute(&CString::new(format!("CREATE TABLE orders (id TEXT PRIMARY KEY{columns})"))?)?;
-    let insert = format!("INSERT INTO orders VALUES ({})", vec!["?"; COLUMNS.len()].join(", "));
-    match limit {
-        Limit::Insert(set) => run(&database, &insert, &rows(set)),
-        Limit::Upsert => {
-            run(&database, &insert, &rows(Set::First))?;
-            database.execute(c"PRAGMA wal_checkpoint(TRUNCATE)")?;
-            let assign = |column: &&str| format!("{column} = excluded.{column}");
-            let assign = COLUMNS.iter().skip(1).map(assign).collect::<Vec<_>>().join(", ");
-            let upsert = format!("{insert} ON CONFLICT (id) DO UPDATE SET {assign}");
-            run(&database, &upsert, &rows(Set::Changed))
+/// The version of SQLite.
+pub(crate) fn sqlite_version() -> String {
+    // SAFETY: the function answers a C string that lives for ever.
+    unsafe { CStr::from_ptr(ffi::sqlite3_libversion()) }.to_string_lossy().into_owned()
+}
+
+/// The settings of a loop's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settings {
+    /// As a restore has them: as much page cache, and what is in the log stays there once the transaction is durable.
+    Best,
+    /// SQLite's own: 2 MB of page cache, and the commit moves the log into the database.
+    Own,
+}
+
+impl Settings {
+    /// In the order of the figures of [`measure`].
+    pub(crate) const ALL: [Self; 2] = [Self::Best, Self::Own];
+
+    /// What a row of the report calls a loop with them.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Best => "raw loop",
+            Self::Own => "raw loop, SQLite's own cache and checkpoints",
+        }
+    }
+
+    fn sql(self) -> &'static CStr {
+        match self {
+            Self::Best => c"PRAGMA cache_size = -24576; PRAGMA wal_autocheckpoint = 0",
+            Self::Own => c"PRAGMA cache_size = -2000; PRAGMA wal_autocheckpoint = 1000",
         }
     }
 }
 
-/// Runs a statement once for each row, in one transaction.
-fn run(database: &Database, sql: &str, rows: &[[Value; 19]]) -> Result<Measured, Box<dyn Error>> {
-    let (idle_mib, busy, started) = (memory_mib("VmRSS"), Busy::now(), Instant::now());
-    {
-        let statement = database.prepare(&CString::new(sql)?)?;
-        database.execute(c"BEGIN IMMEDIATE")?;
-        for row in rows {
-            for (index, value) in (1..).zip(row) {
-                database.check(statement.bind(index, value))?;
-            }
-            database.check(statement.step())?;
+/// Inserts, or updates, every record of the bench from memory, in the folder `at`: seconds with each of
+/// [`Settings::ALL`].
+pub(crate) fn measure(at: &Path, limit: Limit, records: u64, seed: u64) -> Result<Vec<f64>, Box<dyn Error>> {
+    let rows = |set| (0..records).map(|number| record(number, set, seed)).collect::<Vec<_>>();
+    let (first, then) = match limit {
+        Limit::Insert(set) => (rows(set), None),
+        Limit::Upsert => (rows(Set::First), Some(rows(Set::Changed))),
+    };
+    let measure = |settings: Settings| {
+        let path = at.join(format!("{settings:?}.db"));
+        let seconds = run(&path, settings, &first, then.as_deref());
+        for ending in ["", "-wal", "-shm"] {
+            // The last two are there where the log was not moved.
+            drop(std::fs::remove_file(at.join(format!("{settings:?}.db{ending}"))));
         }
-        database.execute(c"COMMIT")?;
+        seconds
+    };
+    Settings::ALL.into_iter().map(measure).collect()
+}
+
+/// Seconds of the inserts of `first`, or of the updates to `then` after them.
+fn run(
+    path: &Path,
+    settings: Settings,
+    first: &[[Value; 19]],
+    then: Option<&[[Value; 19]]>,
+) -> Result<f64, Box<dyn Error>> {
+    let database = Database::open(path)?;
+    database.execute(c"PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")?;
+    database.execute(settings.sql())?;
+    let columns = COLUMNS.iter().skip(1).map(|column| format!(", {column}")).collect::<String>();
+    database.execute(&CString::new(format!("CREATE TABLE orders (id TEXT PRIMARY KEY{columns})"))?)?;
+    let insert = format!("INSERT INTO orders VALUES ({})", vec!["?"; COLUMNS.len()].join(", "));
+    let inserted = write(&database, &insert, first)?;
+    let Some(then) = then else { return Ok(inserted) };
+    database.execute(c"PRAGMA wal_checkpoint(TRUNCATE)")?;
+    let assign = |column: &&str| format!("{column} = excluded.{column}");
+    let assign = COLUMNS.iter().skip(1).map(assign).collect::<Vec<_>>().join(", ");
+    write(&database, &format!("{insert} ON CONFLICT (id) DO UPDATE SET {assign}"), then)
+}
+
+/// Seconds of a statement once for each row, in one transaction.
+fn write(database: &Database, sql: &str, rows: &[[Value; 19]]) -> Result<f64, Box<dyn Error>> {
+    let started = Instant::now();
+    let statement = database.prepare(&CString::new(sql)?)?;
+    database.execute(c"BEGIN IMMEDIATE")?;
+    for row in rows {
+        for (index, value) in (1..).zip(row) {
+            database.check(statement.bind(index, value))?;
+        }
+        database.check(statement.step())?;
     }
-    let (seconds, busy_seconds) = (started.elapsed().as_secs_f64(), Busy::now().since(busy));
-    Ok(Measured { seconds, busy_seconds, peak_mib: memory_mib("VmHWM") - idle_mib })
+    database.execute(c"COMMIT")?;
+    Ok(started.elapsed().as_secs_f64())
 }

@@ -1,23 +1,20 @@
-//! The restore: archive from a file, the engine, a tenant's SQLite file.
+//! Restores and extracts through the engine: archives in files, a tenant's data in a database.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::io::{BufReader, BufWriter};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use reinstate_archive::{Archive, Limits};
 use reinstate_describe::{AccessLevel, Caller};
 use reinstate_engine::{
-    Cancellation, Clock, Counters, Environment, Event, Events, IdSource, Include, OpenGate,
+    Cancellation, Clock, Counters, Environment, Event, Events, ExtractEnvironment, ExtractRequest, IdSource,
+    Include, OpenGate, RestoreRequest, Strategy,
 };
-use reinstate_engine::{RestoreRequest, Strategy, restore};
-use reinstate_store::{DatabaseUrl, RunToken, Store, StoreSettings, Tenant, TenantId};
-
-use crate::case::Case;
-use crate::data::Set;
-use crate::{Busy, Measured, memory_mib};
+use reinstate_store::{RunToken, Tenant};
 
 /// Events go nowhere: the bench measures the way of the records.
 struct NoEvents;
@@ -43,34 +40,6 @@ impl IdSource for CountedIds {
     fn record_id(&self) -> String {
         format!("{:020}", self.0.fetch_add(1, Ordering::Relaxed))
     }
-}
-
-/// Restores the archive of a case into a tenant that holds what the case wants to be there.
-pub(crate) fn measure(
-    case: Case,
-    archive: impl Fn(Set) -> PathBuf,
-    folder: &Path,
-    records: u64,
-) -> Result<Measured, Box<dyn Error>> {
-    let store = Store::open(&StoreSettings::new(DatabaseUrl::Sqlite { dir: folder.to_path_buf() }))?;
-    let tenant = store.tenants.open(&TenantId::new("bench")?)?;
-    let idle_mib = memory_mib("VmRSS");
-    if let Some(before) = case.before() {
-        run(&tenant, &archive(before), Strategy::Upsert, "run_before")?;
-        tenant.checkpoint()?;
-    }
-    let (busy, started) = (Busy::now(), Instant::now());
-    let counters = run(&tenant, &archive(case.archive()), case.strategy(), "run_bench")?;
-    let (seconds, busy_seconds) = (started.elapsed().as_secs_f64(), Busy::now().since(busy));
-    let counted = match case {
-        Case::Fresh | Case::Random => counters.records_imported,
-        Case::Upsert => counters.records_updated,
-        Case::Sync | Case::Skip => counters.records_skipped,
-    };
-    if counted != records {
-        return Err(format!("{counted} records of {records} took the way of the case").into());
-    }
-    Ok(Measured { seconds, busy_seconds, peak_mib: memory_mib("VmHWM") - idle_mib })
 }
 
 /// Restores an archive into a tenant.
@@ -99,6 +68,37 @@ pub(crate) fn run(
         gate: &mut OpenGate,
     };
     let archive = Archive::open(BufReader::new(File::open(archive)?), Limits::default())?;
-    restore(archive, &request, target, environment)
+    reinstate_engine::restore(archive, &request, target, environment)
         .map_err(|failure| format!("{}: {}", failure.error, failure.error.detail()).into())
+}
+
+/// Extracts all of a tenant into a file.
+pub(crate) fn extract(tenant: &Tenant, path: &Path, records: u64) -> Result<(), Box<dyn Error>> {
+    let request = ExtractRequest {
+        run_id: "run_out".to_owned(),
+        extract_id: "extract_out".to_owned(),
+        include: Include::default(),
+        models: None,
+        filters: BTreeMap::new(),
+        caller: Caller::new(AccessLevel::Root, "bench"),
+        limits: Limits::default(),
+        level: None,
+    };
+    let cancellation = Cancellation::default();
+    let mut source = tenant.source(&cancellation)?;
+    let environment =
+        ExtractEnvironment { clock: &SystemClock, progress: &mut |_| {}, cancellation: &cancellation };
+    let output = BufWriter::new(File::create(path)?);
+    let (extracted, output) = reinstate_engine::extract(source.as_mut(), output, &request, environment)
+        .map_err(|failure| failure.error.sentence())?;
+    output.into_inner()?;
+    check(extracted.records, records)
+}
+
+/// Refuses figures of a run that did something else.
+pub(crate) fn check(counted: u64, records: u64) -> Result<(), Box<dyn Error>> {
+    if counted == records {
+        return Ok(());
+    }
+    Err(format!("{counted} of {records} records took the way of the case").into())
 }
