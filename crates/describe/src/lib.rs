@@ -46,6 +46,7 @@ pub mod name;
 pub mod pattern;
 pub mod record;
 pub mod record_json;
+pub mod record_lines;
 pub mod rows;
 pub mod system;
 pub mod value;
@@ -64,6 +65,7 @@ pub use record::{
     AccessListMode, BatchBuilder, FaultCode, IdMode, ParseOptions, Parsed, ParserError, RecordFault,
     RecordParser,
 };
+pub use record_lines::{Lines, LinesBuilder};
 pub use rows::RowsBuilder;
 pub use value::{CellValue, ValueFault};
 pub use yaml::{

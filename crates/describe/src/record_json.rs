@@ -45,7 +45,8 @@ fn write_columns<'a>(
     out.push('}');
 }
 
-fn write_canonical_value(column_type: ColumnType, value: Value<'_>, out: &mut String) {
+/// As [`write_value`], with JSON in its canonical spelling.
+pub fn write_canonical_value(column_type: ColumnType, value: Value<'_>, out: &mut String) {
     match (column_type.base, value) {
         (BaseType::Json, Value::Text(text)) => json_canonical::canonical_into(text, out),
         _ => write_value(column_type, value, out),
@@ -73,7 +74,7 @@ pub fn write_value(column_type: ColumnType, value: Value<'_>, out: &mut String) 
         }
         (BaseType::Date, Value::Int(days)) => {
             out.push('"');
-            out.push_str(&date::format(days));
+            date::format_into(days, out);
             out.push('"');
         }
         _ => out.push_str("null"),
@@ -89,25 +90,45 @@ fn write_integer(number: i64, out: &mut String) {
 pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        let (plain, behind) = rest.split_at(at);
+    while let Some((plain, special, behind)) = split_at_special(rest) {
         out.push_str(plain);
-        let mut characters = behind.chars();
-        match characters.next() {
-            Some('"') => out.push_str("\\\""),
-            Some('\\') => out.push_str("\\\\"),
-            Some('\n') => out.push_str("\\n"),
-            Some('\r') => out.push_str("\\r"),
-            Some('\t') => out.push_str("\\t"),
-            Some(control) => {
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
+        match special {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => {
+                let _ = write!(out, "\\u{control:04x}");
             }
-            None => {}
         }
-        rest = characters.as_str();
+        rest = behind;
     }
     out.push_str(rest);
     out.push('"');
+}
+
+/// The text before the first character that JSON escapes, that character, and what is behind it.
+fn split_at_special(text: &str) -> Option<(&str, u8, &str)> {
+    let at = special_position(text.as_bytes())?;
+    let (plain, behind) = text.split_at_checked(at)?;
+    Some((plain, *behind.as_bytes().first()?, behind.get(1..)?))
+}
+
+/// Where the first byte is that JSON escapes: all of them are characters of their own.
+fn special_position(bytes: &[u8]) -> Option<usize> {
+    /// Bytes that are looked at together: the compiler makes one comparison of them.
+    const TOGETHER: usize = 16;
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let mut passed = 0;
+    let mut blocks = bytes.chunks_exact(TOGETHER);
+    for block in blocks.by_ref() {
+        if block.iter().fold(false, |found, byte| found | is_special(byte)) {
+            return block.iter().position(is_special).map(|at| passed + at);
+        }
+        passed += TOGETHER;
+    }
+    blocks.remainder().iter().position(is_special).map(|at| passed + at)
 }
 
 #[cfg(test)]

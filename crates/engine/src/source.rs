@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use reinstate_describe::{Batch, Caller, Catalog, Filter, Layout};
+use reinstate_describe::{Batch, Caller, Catalog, Filter, Layout, Lines, LinesBuilder};
 
 /// Which records of a model are read.
 #[derive(Debug, Clone, Copy)]
@@ -63,4 +63,33 @@ pub trait Source {
         selection: &Selection<'_>,
         take: &mut dyn FnMut(Batch) -> ControlFlow<()>,
     ) -> Result<(), SourceError>;
+
+    /// Reads the same records in the same order as [`records_read`](Self::records_read), as lines of canonical JSON in
+    /// pieces of a few hundred kilobytes. A database that can write lines without making rows of them first does.
+    ///
+    /// # Errors
+    /// As [`records_read`](Self::records_read).
+    fn lines_read(
+        &mut self,
+        selection: &Selection<'_>,
+        take: &mut dyn FnMut(Lines) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        let mut lines = LinesBuilder::new(selection.layout);
+        self.records_read(selection, &mut |batch| {
+            for row in (0..).take(batch.len()) {
+                (0..selection.layout.len()).for_each(|column| lines.push(batch.value(row, column)));
+                lines.end_record();
+            }
+            take(lines.take())
+        })
+    }
+
+    /// About how many records a selection holds, where that is cheaper than to count them: for telling how far an
+    /// extract is.
+    ///
+    /// # Errors
+    /// As [`records_count`](Self::records_count).
+    fn records_estimate(&mut self, selection: &Selection<'_>) -> Result<u64, SourceError> {
+        self.records_count(selection)
+    }
 }

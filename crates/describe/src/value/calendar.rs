@@ -46,30 +46,29 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Appends `number` with at least `width` digits, zeros in front.
-pub(super) fn push_padded(out: &mut String, number: i64, width: usize) {
-    let mut digits = [b'0'; 20];
-    let mut rest = number.unsigned_abs();
-    let mut used = 0;
-    for digit in digits.iter_mut().rev() {
-        if rest == 0 && used >= width {
-            break;
-        }
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        used += 1;
-    }
-    out.extend(digits.iter().skip(20 - used).map(|digit| char::from(*digit)));
+/// The two digits of a number below 100.
+pub(super) const fn pair(number: u8) -> [u8; 2] {
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
-/// Appends `YYYY-MM-DD`.
-pub(super) fn push_date(out: &mut String, days: i64) {
+/// The lower two digits of a number that is not negative, and what is before them.
+pub(super) fn split_pair(number: i64) -> (i64, [u8; 2]) {
+    (number / 100, pair(u8::try_from(number % 100).unwrap_or_default()))
+}
+
+/// Appends characters of ASCII.
+pub(super) fn push_ascii(out: &mut String, text: &[u8]) {
+    out.push_str(std::str::from_utf8(text).unwrap_or_default());
+}
+
+/// `YYYY-MM-DD` of a day in the years 1 to 9999.
+pub(super) fn date_text(days: i64) -> [u8; 10] {
     let (year, month, day) = civil_from_days(days);
-    push_padded(out, year, 4);
-    out.push('-');
-    push_padded(out, month, 2);
-    out.push('-');
-    push_padded(out, day, 2);
+    let (century, [y2, y3]) = split_pair(year);
+    let (_, [y0, y1]) = split_pair(century);
+    let (_, [m0, m1]) = split_pair(month);
+    let (_, [d0, d1]) = split_pair(day);
+    [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1]
 }
 
 /// Reads a text from its front.

@@ -1,6 +1,8 @@
 //! Days since 1970-01-01, years 0001 to 9999.
 
-use super::calendar::{Cursor, push_date};
+use std::fmt::Write as _;
+
+use super::calendar::{Cursor, DAY_MAX, DAY_MIN, civil_from_days, date_text, push_ascii};
 use super::timestamp;
 
 /// Microseconds of a day.
@@ -22,13 +24,31 @@ pub fn parse(text: &str) -> Option<i64> {
 #[must_use]
 pub fn format(days: i64) -> String {
     let mut out = String::with_capacity(10);
-    push_date(&mut out, days);
+    format_into(days, &mut out);
     out
+}
+
+/// [`format()`], appended to a text.
+pub fn format_into(days: i64, out: &mut String) {
+    if (DAY_MIN..=DAY_MAX).contains(&days) {
+        return push_ascii(out, &date_text(days));
+    }
+    // No date of ours; somebody else may have written it. Writing to a text cannot fail.
+    let (year, month, day) = civil_from_days(days);
+    let _ = write!(out, "{:04}-{month:02}-{day:02}", year.unsigned_abs());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_written_and_read_back() {
+        for days in (DAY_MIN..=DAY_MAX).step_by(11) {
+            assert_eq!(parse(&format(days)), Some(days));
+        }
+        assert_eq!(format(DAY_MAX + 1), "10000-01-01");
+    }
 
     #[test]
     fn dates_and_midnights_are_read() {

@@ -16,13 +16,21 @@ const LEVELS_MAX: usize = DEPTH_MAX + 1;
 /// A text that is no JSON value or is nested deeper than values may be is appended as it is: no store holds one, unless
 /// somebody else wrote it.
 pub fn canonical_into(text: &str, out: &mut String) {
-    let start = out.len();
-    let mut writer = Writer { rest: text, out };
-    let written = writer.value(0).map(|()| writer.rest.trim_ascii().is_empty());
-    if written != Some(true) {
-        out.truncate(start);
+    if !try_canonical_into(text, out) {
         out.push_str(text);
     }
+}
+
+/// [`canonical_into`] that appends nothing, and says so, where the text is no JSON value or is nested too deep.
+#[must_use]
+pub fn try_canonical_into(text: &str, out: &mut String) -> bool {
+    let start = out.len();
+    let mut writer = Writer { rest: text, out };
+    let written = writer.value(0).map(|()| writer.rest.trim_ascii().is_empty()) == Some(true);
+    if !written {
+        out.truncate(start);
+    }
+    written
 }
 
 /// Reads a value from the front of a text and writes it; `None` where there is none.
@@ -142,6 +150,17 @@ impl<'t> Writer<'t, '_> {
     }
 
     fn string(&mut self) -> Option<()> {
+        let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
+        let end = self.rest.as_bytes().get(1..)?.iter().position(is_special)? + 1;
+        if self.rest.as_bytes().get(end) == Some(&b'"') {
+            let raw = self.token(end + 1)?;
+            self.out.push_str(raw);
+            return Some(());
+        }
+        self.string_with_escapes()
+    }
+
+    fn string_with_escapes(&mut self) -> Option<()> {
         let mut escaped = false;
         let end = self.rest.bytes().skip(1).position(|byte| {
             let is_end = byte == b'"' && !escaped;
@@ -149,13 +168,9 @@ impl<'t> Writer<'t, '_> {
             is_end
         })?;
         let raw = self.token(end + 2)?;
-        if raw.contains('\\') {
-            let mut text = String::new();
-            text_into(raw, &mut text).ok()?;
-            write_string(&text, self.out);
-        } else {
-            self.out.push_str(raw);
-        }
+        let mut text = String::new();
+        text_into(raw, &mut text).ok()?;
+        write_string(&text, self.out);
         Some(())
     }
 

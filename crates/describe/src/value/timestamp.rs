@@ -4,7 +4,7 @@
 //! then) or be cut to `+HH` or `+HHMM`. Digits beyond the microsecond are cut off. A leap second (`:60`) is
 //! read as the first second of the next minute, as PostgreSQL does.
 
-use super::calendar::{Cursor, DAY_MAX, DAY_MIN, push_date, push_padded};
+use super::calendar::{Cursor, DAY_MAX, DAY_MIN, date_text, push_ascii, split_pair};
 use super::date::DAY_MICROS;
 
 const SECOND_MICROS: i64 = 1_000_000;
@@ -77,20 +77,22 @@ pub fn format(micros: i64) -> String {
 /// [`format()`], appended to a text.
 pub fn format_into(micros: i64, out: &mut String) {
     let micros = micros.clamp(MICROS_MIN, MICROS_MAX);
+    let [y0, y1, y2, y3, _, m0, m1, _, d0, d1] = date_text(micros.div_euclid(DAY_MICROS));
     let time = micros.rem_euclid(DAY_MICROS);
-    push_date(out, micros.div_euclid(DAY_MICROS));
-    out.push('T');
-    push_padded(out, time / HOUR_MICROS, 2);
-    out.push(':');
-    push_padded(out, time / MINUTE_MICROS % 60, 2);
-    out.push(':');
-    push_padded(out, time / SECOND_MICROS % 60, 2);
-    out.push('.');
-    let fraction = time % SECOND_MICROS;
-    if fraction % 1000 == 0 {
-        push_padded(out, fraction / 1000, 3);
-    } else {
-        push_padded(out, fraction, 6);
+    let (seconds, fraction) = (time / SECOND_MICROS, time % SECOND_MICROS);
+    let (_, [h0, h1]) = split_pair(seconds / 3600);
+    let (_, [n0, n1]) = split_pair(seconds / 60 % 60);
+    let (_, [s0, s1]) = split_pair(seconds % 60);
+    let (rest, [f4, f5]) = split_pair(fraction);
+    let (rest, [f2, f3]) = split_pair(rest);
+    let (_, [f0, f1]) = split_pair(rest);
+    let text = [
+        y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'.', f0, f1,
+        f2,
+    ];
+    push_ascii(out, &text);
+    if fraction % 1000 != 0 {
+        push_ascii(out, &[f3, f4, f5]);
     }
     out.push('Z');
 }

@@ -14,10 +14,9 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use reinstate_archive::{Artifact, DATA_SUFFIX, DESCRIBE_NAME, Limits};
-use reinstate_describe::access::ACCESS_COLUMNS;
-use reinstate_describe::record_json::write_canonical_record;
 use reinstate_describe::value::timestamp;
-use reinstate_describe::{Batch, Value, write_describe};
+use reinstate_describe::{Lines, write_describe};
+use serde::Deserialize;
 
 use crate::channel::Channel;
 use crate::port::Cancellation;
@@ -138,14 +137,14 @@ impl Writing<'_> {
                 return Err(ExtractError::TooLarge { what: "bytes in describe.yaml", limit });
             }
             self.feeder.entry(DESCRIBE_NAME.to_owned())?;
-            self.feeder.text(&text)?;
+            self.feeder.piece(text)?;
         }
         reporter.described(plan.exports.len());
         if plan.data {
             let mut total = 0;
             for export in &plan.exports {
                 self.look()?;
-                total += source.records_count(&export.selection(&plan.caller))?;
+                total += source.records_estimate(&export.selection(&plan.caller))?;
             }
             reporter.data_begins(total);
             for export in &plan.exports {
@@ -168,17 +167,17 @@ impl Writing<'_> {
         reporter.model_begins(model);
         self.feeder.entry(format!("{model}{DATA_SUFFIX}"))?;
         let mut failed = None;
-        source.records_read(&export.selection(&plan.caller), &mut |batch| match self
-            .look()
-            .and_then(|()| self.write_batch(export, &batch))
-        {
-            Ok(()) => {
-                reporter.records_written(batch.len() as u64);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
+        source.lines_read(&export.selection(&plan.caller), &mut |lines| {
+            let records = lines.records;
+            match self.look().and_then(|()| self.write_lines(export, lines)) {
+                Ok(()) => {
+                    reporter.records_written(records);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
             }
         })?;
         failed.map_or(Ok(()), Err)?;
@@ -186,17 +185,13 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn write_batch(&mut self, export: &Export, batch: &Batch) -> Result<(), ExtractError> {
-        for row in (0..).take(batch.len()) {
-            self.is_restricted = self.is_restricted || is_restricted(batch, row);
-            let columns = export.layout.columns().enumerate();
-            let cells = columns.map(|(index, column)| (column, batch.value(row, index)));
-            let line = self.feeder.line(|text| write_canonical_record(cells, text))?;
-            if line > self.limits.line_bytes_max {
-                let (model, id) = (export.layout.model().name.to_string(), batch.id(row).to_owned());
-                return Err(ExtractError::RecordTooLong { model, id, bytes_max: self.limits.line_bytes_max });
-            }
+    fn write_lines(&mut self, export: &Export, lines: Lines) -> Result<(), ExtractError> {
+        self.is_restricted = self.is_restricted || lines.is_restricted;
+        if lines.longest_bytes > self.limits.line_bytes_max {
+            let (model, id) = (export.layout.model().name.to_string(), id_of(lines.longest()));
+            return Err(ExtractError::RecordTooLong { model, id, bytes_max: self.limits.line_bytes_max });
         }
+        self.feeder.piece(lines.text)?;
         if self.feeder.bytes() > self.limits.uncompressed_bytes_max {
             let limit = self.limits.uncompressed_bytes_max;
             return Err(ExtractError::TooLarge { what: "bytes in all", limit });
@@ -210,13 +205,11 @@ impl Writing<'_> {
     }
 }
 
-/// Whether a record has an access list that names anybody.
-fn is_restricted(batch: &Batch, row: u32) -> bool {
-    ACCESS_COLUMNS.iter().any(|column| match batch.value(row, *column) {
-        Value::Text(list) => list != EMPTY_LIST,
-        Value::Absent | Value::Null | Value::Int(_) => false,
-    })
+/// The id of a record from its line.
+fn id_of(line: &str) -> String {
+    #[derive(Deserialize)]
+    struct Record {
+        id: String,
+    }
+    serde_json::from_str(line).map_or_else(|_| String::new(), |record: Record| record.id)
 }
-
-/// An array without elements as its cell has it.
-const EMPTY_LIST: &str = "[]";

@@ -7,9 +7,6 @@ use reinstate_archive::{ArchiveWriter, Artifact, ManifestHeader};
 use super::error::ExtractError;
 use crate::channel::End;
 
-/// Bytes of text that are handed over at once.
-const PIECE_BYTES: usize = 256 << 10;
-
 /// What the packer is told.
 pub(super) enum Order {
     /// Start the entry of that name.
@@ -52,59 +49,38 @@ pub(super) fn pack<W: Write>(
     Ok(None)
 }
 
-/// The writing side's end of the channel: gathers lines into pieces.
+/// The writing side's end of the channel.
 pub(super) struct Feeder<'a> {
     orders: End<'a, Order>,
-    piece: String,
     /// Bytes of the pieces that were handed over.
-    bytes_sent: u64,
+    bytes: u64,
 }
 
 impl<'a> Feeder<'a> {
     pub(super) fn new(orders: End<'a, Order>) -> Self {
-        Self { orders, piece: String::with_capacity(PIECE_BYTES), bytes_sent: 0 }
+        Self { orders, bytes: 0 }
     }
 
     /// Starts an entry.
     pub(super) fn entry(&mut self, name: String) -> Result<(), ExtractError> {
-        self.flush()?;
         self.send(Order::Entry(name), 0)
     }
 
-    /// Appends a text to the entry.
-    pub(super) fn text(&mut self, text: &str) -> Result<(), ExtractError> {
-        self.piece.push_str(text);
-        if self.piece.len() >= PIECE_BYTES { self.flush() } else { Ok(()) }
-    }
-
-    /// Appends a line that `write` writes, and says how long it is without its line break, in bytes.
-    pub(super) fn line(&mut self, write: impl FnOnce(&mut String)) -> Result<usize, ExtractError> {
-        let start = self.piece.len();
-        write(&mut self.piece);
-        let bytes = self.piece.len().saturating_sub(start);
-        self.text("\n")?;
-        Ok(bytes)
+    /// Appends a text to the entry, which should be a large one: each has its price.
+    pub(super) fn piece(&mut self, text: String) -> Result<(), ExtractError> {
+        self.bytes = self.bytes.saturating_add(text.len() as u64);
+        let held = text.capacity();
+        self.send(Order::Piece(text), held)
     }
 
     /// Bytes of all entries so far.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes_sent.saturating_add(self.piece.len() as u64)
+        self.bytes
     }
 
     /// Ends the archive.
     pub(super) fn end(&mut self) -> Result<(), ExtractError> {
-        self.flush()?;
         self.send(Order::End, 0)
-    }
-
-    fn flush(&mut self) -> Result<(), ExtractError> {
-        if self.piece.is_empty() {
-            return Ok(());
-        }
-        let piece = std::mem::replace(&mut self.piece, String::with_capacity(PIECE_BYTES));
-        self.bytes_sent = self.bytes_sent.saturating_add(piece.len() as u64);
-        let bytes = piece.capacity();
-        self.send(Order::Piece(piece), bytes)
     }
 
     fn send(&self, order: Order, bytes: usize) -> Result<(), ExtractError> {

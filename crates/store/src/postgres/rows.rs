@@ -1,10 +1,46 @@
-//! The rows of a binary `COPY … TO STDOUT` as they come, gathered into batches of cells.
+//! The rows of a binary `COPY … TO STDOUT` as they come, gathered as cells or as lines of JSON.
 //!
 //! The server sends a row a piece, but does not promise to: what a piece leaves unfinished waits for the next one.
 
-use reinstate_describe::{ColumnType, RowsBuilder};
+use reinstate_describe::{ColumnType, Layout, LinesBuilder, RowsBuilder, Value};
 
 use super::codec::{self, CodecError};
+
+/// What takes the fields of rows.
+pub(crate) trait Fields {
+    /// Takes the next field, none for null.
+    ///
+    /// # Errors
+    /// [`CodecError::Bytes`] where the bytes are no value of the column's type.
+    fn field(&mut self, column_type: ColumnType, bytes: Option<&[u8]>) -> Result<(), CodecError>;
+
+    /// Ends the row.
+    fn row_ends(&mut self);
+}
+
+impl Fields for RowsBuilder {
+    fn field(&mut self, column_type: ColumnType, bytes: Option<&[u8]>) -> Result<(), CodecError> {
+        codec::decode_into(column_type, bytes, self)
+    }
+
+    fn row_ends(&mut self) {
+        self.end_row();
+    }
+}
+
+impl Fields for LinesBuilder {
+    fn field(&mut self, _: ColumnType, bytes: Option<&[u8]>) -> Result<(), CodecError> {
+        let Some(bytes) = bytes else {
+            self.push(Value::Null);
+            return Ok(());
+        };
+        self.push_with(|column_type, out| codec::decode_json(column_type, bytes, out))
+    }
+
+    fn row_ends(&mut self) {
+        self.end_record();
+    }
+}
 
 /// Where in the stream the reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +63,9 @@ pub(crate) struct RowsReader {
 }
 
 impl RowsReader {
-    /// Begins a stream whose rows have the columns of `rows`'s layout.
-    pub(crate) fn new(rows: &RowsBuilder) -> Self {
-        let types = rows.layout().columns().map(|column| column.column_type).collect();
+    /// Begins a stream whose rows have the columns of a layout.
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let types = layout.columns().map(|column| column.column_type).collect();
         Self { types, place: Place::Header, rest: Vec::new() }
     }
 
@@ -42,7 +78,7 @@ impl RowsReader {
     ///
     /// # Errors
     /// Where the stream is none, or holds values that are none.
-    pub(crate) fn read(&mut self, piece: &[u8], rows: &mut RowsBuilder) -> Result<(), CodecError> {
+    pub(crate) fn read(&mut self, piece: &[u8], rows: &mut impl Fields) -> Result<(), CodecError> {
         if self.rest.is_empty() {
             let read = self.read_whole(piece, rows)?;
             self.rest.extend_from_slice(piece.get(read..).unwrap_or_default());
@@ -57,7 +93,7 @@ impl RowsReader {
     }
 
     /// Reads what is whole and says how many bytes that was.
-    fn read_whole(&mut self, bytes: &[u8], rows: &mut RowsBuilder) -> Result<usize, CodecError> {
+    fn read_whole(&mut self, bytes: &[u8], rows: &mut impl Fields) -> Result<usize, CodecError> {
         let mut left = bytes;
         loop {
             let taken = match self.place {
@@ -74,7 +110,7 @@ impl RowsReader {
     }
 
     /// Appends a row and answers what is behind it; `None` where it is not whole.
-    fn row<'a>(&mut self, bytes: &'a [u8], rows: &mut RowsBuilder) -> Result<Option<&'a [u8]>, CodecError> {
+    fn row<'a>(&mut self, bytes: &'a [u8], rows: &mut impl Fields) -> Result<Option<&'a [u8]>, CodecError> {
         let Some((count, fields)) = bytes.split_first_chunk() else { return Ok(None) };
         if *count == codec::COPY_TRAILER {
             self.place = Place::End;
@@ -87,10 +123,10 @@ impl RowsReader {
         let (mut fields, behind) = fields.split_at_checked(end).ok_or(CodecError::Bytes("row"))?;
         for column_type in &self.types {
             let (value, rest) = field(fields)?.ok_or(CodecError::Bytes("row"))?;
-            codec::decode_into(*column_type, value, rows)?;
+            rows.field(*column_type, value)?;
             fields = rest;
         }
-        rows.end_row();
+        rows.row_ends();
         Ok(Some(behind))
     }
 }
@@ -169,7 +205,7 @@ mod tests {
         let stream = stream(&rows());
         for length in 1..=stream.len() {
             let mut rows = rows();
-            let mut reader = RowsReader::new(&rows);
+            let mut reader = RowsReader::new(rows.layout());
             for piece in stream.chunks(length) {
                 assert!(!reader.has_ended());
                 reader.read(piece, &mut rows).unwrap();
@@ -185,10 +221,10 @@ mod tests {
     fn stream_that_is_none_is_refused_and_one_without_an_end_has_none() {
         let mut rows = rows();
         let stream = stream(&rows);
-        let mut reader = RowsReader::new(&rows);
+        let mut reader = RowsReader::new(rows.layout());
         reader.read(stream.get(..stream.len() - 2).unwrap(), &mut rows).unwrap();
         assert!(!reader.has_ended());
         assert!(reader.read(&[0, 3], &mut rows).is_err());
-        assert!(RowsReader::new(&rows).read(&[b'x'; 64], &mut rows).is_err());
+        assert!(RowsReader::new(rows.layout()).read(&[b'x'; 64], &mut rows).is_err());
     }
 }

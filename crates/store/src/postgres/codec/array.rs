@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use reinstate_describe::record_json::{write_string, write_value};
-use reinstate_describe::value::{date, timestamp};
+use reinstate_describe::value::{date, json_canonical, timestamp};
 use reinstate_describe::{BaseType, ColumnType, Value};
 use serde_json::value::RawValue;
 
@@ -105,6 +105,17 @@ pub(super) fn decode(base: BaseType, mut bytes: &[u8], text: &mut String) -> Res
     }
     text.push(']');
     if bytes.is_empty() { Ok(()) } else { Err(fault()) }
+}
+
+/// Reads an array and appends it as canonical JSON.
+pub(super) fn decode_json(base: BaseType, bytes: &[u8], out: &mut String) -> Result<(), CodecError> {
+    if base != BaseType::Json {
+        return decode(base, bytes, out);
+    }
+    let mut text = String::new();
+    decode(base, bytes, &mut text)?;
+    json_canonical::canonical_into(&text, out);
+    Ok(())
 }
 
 /// Takes an element off the front and appends its JSON form.

@@ -19,6 +19,8 @@ mod json;
 mod numeric;
 mod uuid;
 
+use reinstate_describe::record_json::{write_string, write_value};
+use reinstate_describe::value::json_canonical;
 use reinstate_describe::{BaseType, CellValue, ColumnType, RowsBuilder, Value};
 
 /// Why bytes or a cell could not be translated.
@@ -210,6 +212,46 @@ pub(crate) fn decode_into(
     }
 }
 
+/// Reads the bytes of a field of a column whose type is known and appends the value as canonical JSON: what
+/// [`decode_into`] makes a cell of, as `record_json::write_canonical_value` writes that.
+///
+/// # Errors
+/// [`CodecError::Bytes`] where they are no value of the type; `out` then holds a part of one.
+pub(crate) fn decode_json(column_type: ColumnType, bytes: &[u8], out: &mut String) -> Result<(), CodecError> {
+    let base = column_type.base;
+    if column_type.array {
+        return array::decode_json(base, bytes, out);
+    }
+    match base {
+        BaseType::Text => write_string(text(bytes)?, out),
+        BaseType::Uuid => {
+            out.push('"');
+            uuid::decode(bytes, out)?;
+            out.push('"');
+        }
+        BaseType::Decimal => numeric::decode(bytes, out)?,
+        BaseType::Json => {
+            let json = jsonb_text(bytes)?;
+            if !json_canonical::try_canonical_into(json, out) {
+                json::compact(json, out);
+            }
+        }
+        BaseType::Integer | BaseType::Boolean | BaseType::Timestamp | BaseType::Date => {
+            let number = decode_number(element_oid(base), bytes)?.ok_or(CodecError::Bytes("a number"))?;
+            write_value(column_type, Value::Int(number), out);
+        }
+    }
+    Ok(())
+}
+
+/// The text of a `jsonb`.
+fn jsonb_text(bytes: &[u8]) -> Result<&str, CodecError> {
+    match bytes {
+        [JSONB_VERSION, json @ ..] => text(json),
+        _ => Err(CodecError::Bytes("jsonb")),
+    }
+}
+
 /// Reads the bytes of a field whose cell is a number; `None` where the cell is a text.
 fn decode_number(oid: u32, bytes: &[u8]) -> Result<Option<i64>, CodecError> {
     Ok(Some(match oid {
@@ -230,10 +272,7 @@ fn decode_text(oid: u32, bytes: &[u8], out: &mut String) -> Result<(), CodecErro
         TEXT | VARCHAR | BPCHAR | NAME => out.push_str(text(bytes)?),
         NUMERIC => numeric::decode(bytes, out)?,
         UUID => uuid::decode(bytes, out)?,
-        JSONB => match bytes {
-            [JSONB_VERSION, json @ ..] => json::compact(text(json)?, out),
-            _ => return Err(CodecError::Bytes("jsonb")),
-        },
+        JSONB => json::compact(jsonb_text(bytes)?, out),
         JSON => json::compact(text(bytes)?, out),
         oid => {
             let base = BASE_TYPES.into_iter().find(|base| array_oid(*base) == oid);

@@ -3,6 +3,7 @@
 mod server;
 
 use proptest::prelude::*;
+use reinstate_describe::record_json::write_canonical_value;
 use reinstate_describe::value::cases::CASES;
 use reinstate_describe::value::coerce;
 use reinstate_describe::{CellValue, ColumnType, Value};
@@ -37,6 +38,20 @@ fn array_of(base: BaseType) -> ColumnType {
 fn survives(column_type: ColumnType, value: &CellValue) {
     let bytes = there(column_type, value.as_value());
     assert_eq!(&back(column_type, &bytes), value, "{bytes:?}");
+    is_written_as_its_cell_is(column_type, &bytes);
+}
+
+/// Bytes become the JSON that their cell becomes, or are refused both ways.
+#[track_caller]
+fn is_written_as_its_cell_is(column_type: ColumnType, bytes: &[u8]) {
+    let by_cell = decode(oid_of(column_type), bytes).map(|cell| {
+        let mut json = String::new();
+        write_canonical_value(column_type, cell.as_value(), &mut json);
+        json
+    });
+    let mut json = String::new();
+    let straight = decode_json(column_type, bytes, &mut json).map(|()| json);
+    assert_eq!(straight, by_cell, "{column_type:?} {bytes:?}");
 }
 
 #[test]
@@ -140,6 +155,7 @@ fn decimals_are_read_canonically_whatever_digits_were_kept() {
         (&[0, 1, 255, 254, 0, 0, 0, 8, 0, 1], "0.00000001"),
     ] {
         assert_eq!(decode(NUMERIC, bytes), Ok(CellValue::Text(text.to_owned())));
+        is_written_as_its_cell_is(single(BaseType::Decimal), bytes);
     }
 }
 
@@ -207,6 +223,8 @@ proptest! {
     #[test]
     fn nested_json_survives(json in nested_json()) {
         survives(single(BaseType::Json), &CellValue::Text(json.to_string()));
+        let spaced = format!("{json:#}");
+        is_written_as_its_cell_is(single(BaseType::Json), &[&[JSONB_VERSION], spaced.as_bytes()].concat());
         let list = serde_json::Value::from(vec![json, serde_json::Value::Null]).to_string();
         survives(array_of(BaseType::Json), &CellValue::Text(list));
     }
@@ -214,6 +232,15 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(oid in any_oid(), bytes: Vec<u8>) {
         let _ = decode(oid, &bytes);
+    }
+
+    #[test]
+    fn any_bytes_are_written_as_their_cells_are(
+        base in prop::sample::select(&BASE_TYPES[..]),
+        array: bool,
+        bytes in prop_oneof![any::<Vec<u8>>(), ".*".prop_map(|text| [&[JSONB_VERSION], text.as_bytes()].concat())],
+    ) {
+        is_written_as_its_cell_is(ColumnType { base, array }, &bytes);
     }
 
     #[test]
@@ -230,8 +257,8 @@ proptest! {
                     *at.get_mut(&mut bytes) = byte;
                 }
             }
-            let _ = decode(oid_of(column_type), &bytes);
-            let _ = decode(oid_of(column_type), &bytes[..end.index(bytes.len() + 1)]);
+            is_written_as_its_cell_is(column_type, &bytes);
+            is_written_as_its_cell_is(column_type, &bytes[..end.index(bytes.len() + 1)]);
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection as _;
 use diesel::result::Error as DieselError;
 use reinstate_describe::ddl::Dialect;
-use reinstate_describe::{Batch, Catalog};
+use reinstate_describe::{Batch, Catalog, Lines, LinesBuilder, RowsBuilder};
 use reinstate_engine::{Cancellation, Selection, Source, SourceError};
 
-use super::super::batches::Batches;
+use super::super::batches::{Batches, Gather};
 use super::super::catalog;
 use super::super::source_error::{failed, from_store, not_opened, stopped_or};
 use super::canceller::Canceller;
@@ -19,7 +20,7 @@ use super::target::Place;
 use crate::database::Database;
 use crate::postgres::connection;
 use crate::postgres::copy::copy_out;
-use crate::postgres::rows::RowsReader;
+use crate::postgres::rows::{Fields, RowsReader};
 use crate::query::{selection_count, selection_read};
 use crate::statement::Statement;
 
@@ -64,6 +65,22 @@ impl PostgresSource {
         }
         Ok(&mut self.connection)
     }
+
+    /// Copies the records of a selection out, gathered in `records`.
+    fn read<G: Gather + Fields>(
+        &mut self,
+        selection: &Selection<'_>,
+        records: G,
+        take: &mut dyn FnMut(G::Batch) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        let statement = selection_read(Dialect::Postgres, selection, "TRUE").map_err(from_store)?;
+        self.connection()?;
+        let mut reader = RowsReader::new(selection.layout);
+        let mut batches = Batches::new(records, take, &self.cancellation);
+        let read = copy_into(&mut self.connection, &statement, &mut reader, &mut batches);
+        self.is_unread = !matches!(read, Ok(ControlFlow::Continue(())));
+        batches.finish(read)
+    }
 }
 
 impl Source for PostgresSource {
@@ -84,30 +101,33 @@ impl Source for PostgresSource {
         selection: &Selection<'_>,
         take: &mut dyn FnMut(Batch) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
-        let statement = selection_read(Dialect::Postgres, selection, "TRUE").map_err(from_store)?;
-        self.connection()?;
-        let mut batches = Batches::new(selection, take, &self.cancellation);
-        let read = copy_into(&mut self.connection, &statement, &mut batches);
-        self.is_unread = !matches!(read, Ok(ControlFlow::Continue(())));
-        batches.finish(read)
+        self.read(selection, RowsBuilder::new(Arc::clone(selection.layout)), take)
+    }
+
+    fn lines_read(
+        &mut self,
+        selection: &Selection<'_>,
+        take: &mut dyn FnMut(Lines) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        self.read(selection, LinesBuilder::new(selection.layout), take)
     }
 }
 
 /// Copies the rows of a statement out as long as they are wanted.
-fn copy_into(
+fn copy_into<G: Gather + Fields>(
     connection: &mut Database,
     statement: &Statement,
-    batches: &mut Batches<'_>,
+    reader: &mut RowsReader,
+    batches: &mut Batches<'_, G>,
 ) -> QueryResult<ControlFlow<()>> {
     let (settings, query) = statement.with_settings();
     for setting in settings {
         setting.rows(connection)?;
     }
     let Database::Postgres(connection) = connection else { return Err(DieselError::NotInTransaction) };
-    let mut reader = RowsReader::new(&batches.rows);
     let mut end = Ok(ControlFlow::Continue(()));
     copy_out(connection, &query, |piece| {
-        end = reader.read(piece, &mut batches.rows).map(|()| batches.go_on());
+        end = reader.read(piece, &mut batches.records).map(|()| batches.go_on());
         end.clone().unwrap_or(ControlFlow::Break(()))
     })?;
     let end = end.map_err(|error| DieselError::DeserializationError(Box::new(error)))?;

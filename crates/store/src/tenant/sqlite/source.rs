@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use diesel::connection::{DefaultLoadingMode, LoadConnection, SimpleConnection};
 use diesel::result::Error as DieselError;
@@ -11,10 +12,10 @@ use diesel::sql_types::Bool;
 use diesel::sqlite::{Sqlite, SqliteType};
 use diesel::{QueryResult, SqliteConnection, declare_sql_function, serialize};
 use reinstate_describe::ddl::Dialect;
-use reinstate_describe::{Batch, Catalog, RowsBuilder, Value};
+use reinstate_describe::{Batch, Catalog, Lines, LinesBuilder, RowsBuilder, Value};
 use reinstate_engine::{Cancellation, Selection, Source, SourceError};
 
-use super::super::batches::Batches;
+use super::super::batches::{Batches, Gather};
 use super::super::catalog;
 use super::super::source_error::{failed, from_store, not_opened, stopped_or};
 use crate::database::Database;
@@ -54,6 +55,22 @@ impl SqliteSource {
         let looked = Statement::new("SELECT \"version\" FROM \"$catalog\"").number(&mut source.connection);
         looked.map_err(|error| failed("opening the tenant's data", error))?;
         Ok(source)
+    }
+}
+
+impl SqliteSource {
+    /// Reads the records of a selection, gathered in `records`.
+    fn read<G: Gather>(
+        &mut self,
+        selection: &Selection<'_>,
+        records: G,
+        take: &mut dyn FnMut(G::Batch) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        let statement = selection_read(Dialect::Sqlite, selection, GOES_ON).map_err(from_store)?;
+        let connection = self.connection.sqlite().map_err(from_store)?;
+        let mut batches = Batches::new(records, take, &self.cancellation);
+        let read = read_into(connection, &statement, &mut batches);
+        batches.finish(read)
     }
 }
 
@@ -100,27 +117,31 @@ impl Source for SqliteSource {
         selection: &Selection<'_>,
         take: &mut dyn FnMut(Batch) -> ControlFlow<()>,
     ) -> Result<(), SourceError> {
-        let statement = selection_read(Dialect::Sqlite, selection, GOES_ON).map_err(from_store)?;
-        let connection = self.connection.sqlite().map_err(from_store)?;
-        let mut batches = Batches::new(selection, take, &self.cancellation);
-        let read = read_into(connection, &statement, &mut batches);
-        batches.finish(read)
+        self.read(selection, RowsBuilder::new(Arc::clone(selection.layout)), take)
+    }
+
+    fn lines_read(
+        &mut self,
+        selection: &Selection<'_>,
+        take: &mut dyn FnMut(Lines) -> ControlFlow<()>,
+    ) -> Result<(), SourceError> {
+        self.read(selection, LinesBuilder::new(selection.layout), take)
     }
 }
 
 /// Reads the rows of a statement as long as they are wanted.
-fn read_into(
+fn read_into<G: Gather>(
     connection: &mut SqliteConnection,
     statement: &Statement,
-    batches: &mut Batches<'_>,
+    batches: &mut Batches<'_, G>,
 ) -> QueryResult<ControlFlow<()>> {
-    let columns = batches.rows.layout().len();
+    let columns = batches.records.columns_len();
     for row in LoadConnection::<DefaultLoadingMode>::load(connection, statement)? {
         let row = row?;
         for column in 0..columns {
-            push(&row, column, &mut batches.rows).map_err(DieselError::DeserializationError)?;
+            push(&row, column, &mut batches.records).map_err(DieselError::DeserializationError)?;
         }
-        batches.rows.end_row();
+        batches.records.record_ends();
         if batches.go_on().is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -131,18 +152,18 @@ fn read_into(
 fn push<'a>(
     row: &impl Row<'a, Sqlite>,
     column: usize,
-    rows: &mut RowsBuilder,
+    records: &mut impl Gather,
 ) -> diesel::deserialize::Result<()> {
     let field = row.get(column).ok_or("a row ended too early")?;
     let Some(mut value) = field.value() else {
-        rows.push(Value::Null);
+        records.value(Value::Null);
         return Ok(());
     };
     match value.value_type() {
-        None => rows.push(Value::Null),
-        Some(SqliteType::Text) => rows.push(Value::Text(value.read_text())),
+        None => records.value(Value::Null),
+        Some(SqliteType::Text) => records.value(Value::Text(value.read_text())),
         Some(SqliteType::SmallInt | SqliteType::Integer | SqliteType::Long) => {
-            rows.push(Value::Int(value.read_long()));
+            records.value(Value::Int(value.read_long()));
         }
         // We never write these.
         Some(SqliteType::Float | SqliteType::Double) => return Err("a floating-point value".into()),

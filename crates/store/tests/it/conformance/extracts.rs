@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use reinstate_describe::filter::filter_from_json;
-use reinstate_describe::record_json::write_record;
-use reinstate_describe::{AccessLevel, Batch, Caller, FieldType, Filter, Layout, Model};
+use reinstate_describe::record_json::{write_canonical_record, write_record};
+use reinstate_describe::{AccessLevel, Batch, Caller, FieldType, Filter, Layout, Lines, Model};
 use reinstate_engine::{Conflict, Selection, Source};
 use serde_json::json;
 
@@ -34,16 +34,43 @@ pub(crate) fn texts(batch: &Batch) -> Vec<String> {
 fn read_by(source: &mut dyn Source, model: &str, caller: &Caller, filter: Option<&Filter>) -> Vec<String> {
     let layout = layout_of(source, model);
     let selection = Selection { layout: &layout, filter, caller };
-    let mut records = Vec::new();
+    let (mut records, mut lines) = (Vec::new(), String::new());
     source
         .records_read(&selection, &mut |batch| {
             assert!(!batch.is_empty() && Arc::ptr_eq(batch.layout(), &layout));
             records.extend(texts(&batch));
+            canonical_lines(&batch, &mut lines);
             ControlFlow::Continue(())
         })
         .unwrap();
     assert_eq!(source.records_count(&selection).unwrap(), records.len() as u64);
+    assert_eq!(lines_read_by(source, &selection), lines);
     records
+}
+
+/// The records of a batch as an archive has them.
+fn canonical_lines(batch: &Batch, lines: &mut String) {
+    for row in 0..u32::try_from(batch.len()).unwrap() {
+        let cells = batch.layout().columns().enumerate();
+        write_canonical_record(cells.map(|(at, column)| (column, batch.value(row, at))), lines);
+        lines.push('\n');
+    }
+}
+
+/// The records of a selection as the lines that the source writes by itself.
+fn lines_read_by(source: &mut dyn Source, selection: &Selection<'_>) -> String {
+    let mut text = String::new();
+    let mut take = |lines: Lines| {
+        let lengths = lines.text.lines().map(str::len);
+        assert_eq!(
+            (lines.records, lines.longest_bytes),
+            (lengths.clone().count() as u64, lengths.max().unwrap())
+        );
+        text.push_str(&lines.text);
+        ControlFlow::Continue(())
+    };
+    source.lines_read(selection, &mut take).unwrap();
+    text
 }
 
 fn read(source: &mut dyn Source, model: &str) -> Vec<String> {
