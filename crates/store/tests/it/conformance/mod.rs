@@ -11,6 +11,7 @@ mod on_postgres;
 mod on_sqlite;
 mod random_models;
 mod records;
+mod thresholds;
 mod values;
 
 use reinstate_describe::{Catalog, Model};
