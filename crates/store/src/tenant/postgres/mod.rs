@@ -1,12 +1,14 @@
 //! Restores into a tenant's schema, and extracts out of it.
 
+mod block;
 mod canceller;
+mod feed;
 mod fresh;
 mod holder;
 mod keys;
 mod lock_budget;
 mod locks;
-mod pending;
+mod queue;
 mod seen;
 mod source;
 mod target;

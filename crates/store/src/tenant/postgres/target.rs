@@ -15,13 +15,14 @@ use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, Target
 use super::super::by_id::records_find_at;
 use super::super::target_error::{failed, from_store};
 use super::super::{RunToken, catalog, marks, tables};
+use super::block::Unwritten;
 use super::canceller::Canceller;
+use super::feed::Feed;
 use super::fresh::FreshTables;
 use super::holder::{self, Right};
 use super::keys::LateKeys;
 use super::lock_budget::LockBudget;
 use super::locks::Patience;
-use super::pending::Unwritten;
 use super::writer::Writer;
 use crate::database::Database;
 use crate::database::failure::FailureKind;
@@ -43,7 +44,7 @@ pub(in crate::tenant) struct Place<'a> {
 
 /// One tenant's data opened for one run inside one transaction; dropping it takes everything back.
 pub(in crate::tenant) struct PostgresTarget {
-    connection: Database,
+    feed: Feed,
     writer: Writer,
     fresh: FreshTables,
     late: LateKeys,
@@ -86,7 +87,7 @@ impl PostgresTarget {
         let (writer, fresh, late) = (Writer::of_run(), FreshTables::default(), LateKeys::default());
         let schema = schema.clone();
         Ok(Self {
-            connection,
+            feed: Feed::new(connection),
             writer,
             fresh,
             late,
@@ -123,7 +124,8 @@ impl PostgresTarget {
     }
 
     fn told_catalog(&mut self) -> Result<Catalog, TargetError> {
-        let catalog = catalog::read(&mut self.connection).map_err(from_store);
+        self.send()?;
+        let catalog = catalog::read(self.feed.database()?).map_err(from_store);
         self.told(catalog)
     }
 
@@ -149,7 +151,8 @@ impl PostgresTarget {
     fn settle(&mut self, name: &Name) -> Result<(), TargetError> {
         if !self.writer.knows(name) || self.fresh.waits(name) {
             let model = self.model(name)?;
-            let settled = self.fresh.settle(&mut self.connection, &model, &self.patience);
+            self.send()?;
+            let settled = self.fresh.settle(self.feed.database()?, &model, &self.patience);
             self.told(settled)?;
             self.follow(&model);
         }
@@ -172,16 +175,16 @@ impl PostgresTarget {
         Ok(is_admitted)
     }
 
-    /// Sends rows that wait, before anything else is done to a table.
+    /// Sends rows that are on their way, before anything else is said to the server.
     fn send(&mut self) -> Result<(), TargetError> {
-        let sent = self.writer.send(&mut self.connection);
-        self.told(sent.map_err(not_written))
+        let sent = self.feed.finish().map_err(TargetError::from);
+        self.told(sent)
     }
 
     /// Builds the keys of a model whose table is without.
     fn finish_keys(&mut self, model: &Name) -> Result<(), TargetError> {
         self.send()?;
-        let built = self.late.build(&mut self.connection, model);
+        let built = self.late.build(self.feed.database()?, model);
         self.told(built)
     }
 
@@ -198,16 +201,16 @@ impl PostgresTarget {
         let model = self.model(model)?;
         let table = table_name_at(Dialect::Postgres, &model.name, self.writer.stage_of(&model.name));
         let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {condition})");
-        let exists = Statement::once(sql).number(&mut self.connection).map(|exists| exists != 0);
+        let exists = Statement::once(sql).number(self.feed.database()?).map(|exists| exists != 0);
         exists.map_err(|error| failed("looking for records", error))
     }
 
     /// Builds what is not built yet and then has the tenant to itself, where something is left for the end that needs it.
     fn be_alone(&mut self) -> Result<(), TargetError> {
         self.send()?;
-        self.late.build_all(&mut self.connection)?;
+        self.late.build_all(self.feed.database()?)?;
         if self.fresh.is_needed() && !self.is_alone {
-            self.patience.lock_alone(&mut self.connection, &self.schema)?;
+            self.patience.lock_alone(self.feed.database()?, &self.schema)?;
             self.is_alone = true;
         }
         Ok(())
@@ -216,16 +219,16 @@ impl PostgresTarget {
     /// Everything before the commit itself.
     fn prepare(&mut self, mark: &RunMark) -> Result<(), TargetError> {
         self.be_alone()?;
-        self.fresh.publish(&mut self.connection)?;
+        self.fresh.publish(self.feed.database()?)?;
         if self.has_defined {
-            catalog::changed(&mut self.connection).map_err(from_store)?;
+            catalog::changed(self.feed.database()?).map_err(from_store)?;
         }
-        marks::insert(&mut self.connection, mark).map_err(|error| match error {
+        marks::insert(self.feed.database()?, mark).map_err(|error| match error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => TargetError::AlreadyApplied,
             error => failed("writing the mark of the run", error),
         })?;
         // From here to the end nobody can take the run over: whoever wants to waits for the commit.
-        if holder::right(&mut self.connection, &mark.run_id, mark.fence, true)? == Right::Lost {
+        if holder::right(self.feed.database()?, &mark.run_id, mark.fence, true)? == Right::Lost {
             return Err(TargetError::Fenced);
         }
         Ok(())
@@ -238,9 +241,10 @@ impl Target for PostgresTarget {
     }
 
     fn model_create(&mut self, model: &Model) -> Result<(), TargetError> {
-        let counted = self.locks.take(&mut self.connection, model);
+        self.send()?;
+        let counted = self.locks.take(self.feed.database()?, model);
         self.told(counted)?;
-        let created = tables::model_create_without_keys(&mut self.connection, model).map_err(from_store);
+        let created = tables::model_create_without_keys(self.feed.database()?, model).map_err(from_store);
         self.told(created)?;
         self.now_defined(model);
         self.fresh.created(&model.name);
@@ -252,11 +256,11 @@ impl Target for PostgresTarget {
     fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError> {
         let mut model = self.model(model)?;
         self.finish_keys(&model.name)?;
-        let defined = tables::fields_define(&mut self.connection, &model.name, fields).map_err(from_store);
+        let defined = tables::fields_define(self.feed.database()?, &model.name, fields).map_err(from_store);
         self.told(defined)?;
         model.fields.extend(fields.iter().map(|field| (field.name.clone(), field.clone())));
         self.now_defined(&model);
-        let extended = self.fresh.extend(&mut self.connection, &model, fields, &self.patience);
+        let extended = self.fresh.extend(self.feed.database()?, &model, fields, &self.patience);
         self.told(extended)?;
         self.follow(&model);
         Ok(())
@@ -277,7 +281,7 @@ impl Target for PostgresTarget {
     fn records_clear(&mut self, model: &Name) -> Result<u64, TargetError> {
         self.send()?;
         let model = self.model(model)?;
-        let cleared = self.fresh.clear(&mut self.connection, &model, &self.patience);
+        let cleared = self.fresh.clear(self.feed.database()?, &model, &self.patience);
         let cleared = self.told(cleared)?;
         self.follow(&model);
         self.writer.model_emptied(&model.name);
@@ -296,20 +300,22 @@ impl Target for PostgresTarget {
             }
             self.finish_keys(model)?;
         }
+        self.send()?;
         let stage = self.writer.stage_of(model);
-        let found = records_find_at(&mut self.connection, batch, columns, stage);
+        let found = records_find_at(self.feed.database()?, batch, columns, stage);
         self.told(found.map_err(|error| failed("reading records", error)))
     }
 
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {
         self.settle(&batch.layout().model().name)?;
         if self.admit(batch)? {
-            let appended = self.writer.append(&mut self.connection, batch);
-            self.told(appended.map_err(not_written))?;
+            let appended = self.writer.append(&mut self.feed, batch);
+            self.told(appended.map_err(TargetError::from))?;
             return Ok(WriteOutcome { inserted: batch.rows_to_write() as u64, ..WriteOutcome::default() });
         }
-        let written = self.writer.write(&mut self.connection, batch, conflict);
-        self.told(written.map_err(|error| not_written(Unwritten::batch(batch, error))))
+        self.send()?;
+        let written = self.writer.write(self.feed.database()?, batch, conflict);
+        self.told(written.map_err(|error| TargetError::from(Unwritten::batch(batch, error))))
     }
 
     fn records_end(&mut self, model: &Name) -> Result<(), TargetError> {
@@ -325,7 +331,7 @@ impl Target for PostgresTarget {
         let prepared = self.prepare(mark);
         self.told(prepared)?;
         self.canceller.end();
-        match self.connection.batch_execute("COMMIT").map_err(|error| failed("committing", error)) {
+        match self.feed.database()?.batch_execute("COMMIT").map_err(|error| failed("committing", error)) {
             // Nobody knows whether it was carried out, whatever was wished meanwhile: the mark will tell.
             Err(error @ TargetError::Unavailable { .. }) => return Err(error),
             committed => self.told(committed)?,
@@ -337,10 +343,13 @@ impl Target for PostgresTarget {
 
 impl Drop for PostgresTarget {
     fn drop(&mut self) {
+        // While a copy is broken off somebody may have to tell the server.
+        let connection = self.feed.abandon();
         self.canceller.end();
         if self.is_open {
             // Closing the connection takes everything back as well; this only says so earlier.
-            if let Err(error) = self.connection.batch_execute("ROLLBACK") {
+            let ended = connection.map(|connection| connection.batch_execute("ROLLBACK"));
+            if let Some(Err(error)) = ended {
                 tracing::debug!(%error, "the transaction had ended by itself");
             }
         }
@@ -351,22 +360,6 @@ impl std::fmt::Debug for PostgresTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PostgresTarget").field("is_open", &self.is_open).finish_non_exhaustive()
     }
-}
-
-/// A value that is too long for an index, or a row for a page, is the archive's to mend; which row of a batch it was
-/// the server does not say.
-fn not_written(unwritten: Unwritten) -> TargetError {
-    let Unwritten { model, lines, error } = unwritten;
-    if FailureKind::of(&error) != FailureKind::TooLarge {
-        return failed("writing records", error);
-    }
-    let model = model.map(|model| model.to_string()).unwrap_or_default();
-    let message = format!(
-        "A record of model '{model}' in lines {} to {} is larger than the database takes in a row, or has a value \
-         that is too long for an index: shorten it, or take 'unique' and 'index' from its field ({error})",
-        lines.first, lines.last
-    );
-    TargetError::Refused { message }
 }
 
 fn not_opened(error: ConnectionError) -> TargetError {

@@ -20,7 +20,8 @@ use reinstate_describe::{Batch, CellValue, Model, Name, RowGroup, Value};
 use reinstate_engine::{Conflict, ConflictRow, RefusedRow, WriteOutcome};
 
 use super::super::by_id::{push_ids, rows_by_id};
-use super::pending::{self, Pending, Unwritten};
+use super::block::{self, Destination, Unwritten};
+use super::feed::Feed;
 use crate::database::Database;
 use crate::postgres::codec;
 use crate::statement::Statement;
@@ -48,8 +49,6 @@ pub(in crate::tenant) struct Writer {
     fresh: HashSet<Name>,
     /// Those of them whose fresh table began with all records of the old one.
     filled: HashSet<Name>,
-    /// Rows for a table without keys.
-    pending: Pending,
     /// The model that the stage was made for.
     staged: Option<Name>,
     /// The models of the run as the database knows them.
@@ -173,28 +172,18 @@ impl Writer {
             .to_owned()
     }
 
-    /// Takes a batch for a table without keys, in which nothing of it is there. Its rows may wait for more, until
-    /// [`Writer::send`].
-    pub(super) fn append(&mut self, connection: &mut Database, batch: &Batch) -> Result<(), Unwritten> {
+    /// Takes a batch for a table without keys, in which nothing of it is there. Its rows may be on their way for long.
+    pub(super) fn append(&self, feed: &mut Feed, batch: &Batch) -> Result<(), Unwritten> {
         let described = batch.layout().model();
         let known = self.models.get(&described.name).cloned();
         let model = known.as_deref().unwrap_or(described);
         let table = &ddl::table_name_at(Dialect::Postgres, &model.name, self.stage_of(&model.name));
         for group in batch.groups() {
             let rows = Rows { batch, group, rows: &group.rows, table, conflict: Conflict::Fail, model };
-            let place = place(table, &rows);
-            if !self.pending.takes(&place) {
-                self.send(connection)?;
-            }
-            let added = self.pending.add(&place, batch, |bytes| encode_rows(&rows, bytes));
-            added.map_err(|error| Unwritten::batch(batch, error))?;
+            let to = Destination::new(table, &columns(&rows));
+            feed.add(&to, batch, |bytes| encode_rows(&rows, bytes))?;
         }
-        if self.pending.is_full() { self.send(connection) } else { Ok(()) }
-    }
-
-    /// Sends the rows that wait.
-    pub(super) fn send(&mut self, connection: &mut Database) -> Result<(), Unwritten> {
-        self.pending.send(connection)
+        Ok(())
     }
 
     fn write_group(
@@ -317,12 +306,7 @@ fn rows_not_there(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<Vec
 fn copy(connection: &mut Database, table: &str, rows: &Rows<'_>) -> QueryResult<()> {
     let mut bytes = Vec::with_capacity(BATCH_BYTES_MAX);
     encode_rows(rows, &mut bytes)?;
-    pending::send(connection, &place(table, rows), &bytes)
-}
-
-/// Where a copy of rows into a table goes.
-fn place(table: &str, rows: &Rows<'_>) -> String {
-    format!("{table} ({})", columns(rows).join(", "))
+    block::copy(connection, &Destination::new(table, &columns(rows)), |out| block::write(&bytes, out))
 }
 
 fn encode_rows(rows: &Rows<'_>, out: &mut Vec<u8>) -> QueryResult<()> {
