@@ -1,5 +1,6 @@
 //! What is so on PostgreSQL only.
 
+mod copies;
 mod extracts;
 mod faults;
 mod late_keys;

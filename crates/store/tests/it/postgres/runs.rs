@@ -53,7 +53,7 @@ fn write_lines(target: &mut dyn Target, model: &Model, lines: &[String], conflic
 }
 
 /// Notes in the control plane that a worker has the run.
-fn claimed(scratch: &Scratch, fence: i64) {
+pub(super) fn claimed(scratch: &Scratch, fence: i64) {
     scratch.database().execute(&format!(
         "INSERT INTO reinstate.restore_runs (id, tenant, restore_id, restore_name, status, config_snapshot, \
          executed_by, caller, fence, lease_owner, created_at, updated_at) \
