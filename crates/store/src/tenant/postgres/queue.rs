@@ -128,8 +128,10 @@ impl Taker<'_> {
         if state.is_abandoned {
             return Err(DieselError::QueryBuilderError("the rows are not wanted any more".into()));
         }
-        let block = state.blocks.front().is_some_and(|block| block.to == *to).then(|| state.blocks.pop_front());
-        let block = block.flatten();
+        if state.blocks.front().is_none_or(|block| block.to != *to) {
+            return Ok(None);
+        }
+        let block = state.blocks.pop_front();
         state.bytes = state.bytes.saturating_sub(block.as_ref().map_or(0, |block| block.bytes.len()));
         self.0.changed.notify_all();
         Ok(block)
