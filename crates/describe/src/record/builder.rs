@@ -198,6 +198,7 @@ fn group_of(row: &[Cell], named: &ColumnSet, required: impl Fn(usize) -> bool) -
 }
 
 /// Adds a column to a set that is large enough.
+#[inline]
 pub(super) fn insert(set: &mut ColumnSet, column: usize) {
     if let Some(word) = set.get_mut(column / 64) {
         *word |= 1 << (column % 64);
@@ -209,6 +210,7 @@ fn contains(set: &ColumnSet, column: usize) -> bool {
 }
 
 /// The text of a cell in an arena.
+#[inline]
 pub(super) fn cell_text(arena: &str, cell: Cell) -> Option<&str> {
     let Cell::Text { start, len } = cell else { return None };
     let start = start as usize;

@@ -165,6 +165,7 @@ impl KeyText {
 }
 
 /// Appends a text to the arena as a cell.
+#[inline]
 pub(super) fn push_text(arena: &mut String, text: &str) -> Cell {
     let start = arena.len();
     arena.push_str(text);
@@ -172,6 +173,7 @@ pub(super) fn push_text(arena: &mut String, text: &str) -> Cell {
 }
 
 /// The cell of the text from `start` to the end of the arena.
+#[inline]
 pub(super) fn text_cell(arena: &str, start: usize) -> Cell {
     let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
     Cell::Text { start: number(start), len: number(arena.len().saturating_sub(start)) }

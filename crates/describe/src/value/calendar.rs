@@ -5,6 +5,28 @@ pub(super) const DAY_MIN: i64 = -719_162;
 /// Last day of year 9999.
 pub(super) const DAY_MAX: i64 = 2_932_896;
 
+/// Length of `YYYY-MM-DD`.
+pub(super) const DATE_BYTES: usize = 10;
+
+/// Days since 1970-01-01 of `YYYY-MM-DD`, all of the text.
+pub(super) fn date_of(text: &[u8]) -> Option<i64> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else { return None };
+    days_from_civil(number([*y1, *y2, *y3, *y4])?, number([*m1, *m2])?, number([*d1, *d2])?)
+}
+
+/// The number that is spelled by so many digits.
+#[inline]
+pub(super) fn number<const DIGITS: usize>(digits: [u8; DIGITS]) -> Option<i64> {
+    let mut number = 0;
+    let mut has_other = false;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        has_other |= digit > 9;
+        number = number * 10 + i64::from(digit);
+    }
+    (!has_other).then_some(number)
+}
+
 /// Days since 1970-01-01 of a date; `None` where the calendar has no such date in the years 1 to 9999.
 pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=9999).contains(&year)
@@ -106,12 +128,9 @@ impl Cursor<'_> {
 
     /// Takes `YYYY-MM-DD` as days since 1970-01-01.
     pub(super) fn date(&mut self) -> Option<i64> {
-        let year = self.digits(4)?;
-        self.take(b"-")?;
-        let month = self.digits(2)?;
-        self.take(b"-")?;
-        let day = self.digits(2)?;
-        days_from_civil(year, month, day)
+        let (date, rest) = self.0.split_at_checked(DATE_BYTES)?;
+        self.0 = rest;
+        date_of(date)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::calendar::{Cursor, DAY_MAX, DAY_MIN, civil_from_days, date_text, push_ascii};
+use super::calendar::{DATE_BYTES, DAY_MAX, DAY_MIN, civil_from_days, date_of, date_text, push_ascii};
 use super::timestamp;
 
 /// Microseconds of a day.
@@ -11,10 +11,8 @@ pub(super) const DAY_MICROS: i64 = 86_400_000_000;
 /// Reads `YYYY-MM-DD` or a timestamp at midnight UTC; `None` for anything else.
 #[must_use]
 pub fn parse(text: &str) -> Option<i64> {
-    let mut cursor = Cursor(text.as_bytes());
-    let days = cursor.date()?;
-    if cursor.0.is_empty() {
-        return Some(days);
+    if text.len() == DATE_BYTES {
+        return date_of(text.as_bytes());
     }
     let micros = timestamp::parse(text)?;
     (micros.rem_euclid(DAY_MICROS) == 0).then(|| micros.div_euclid(DAY_MICROS))

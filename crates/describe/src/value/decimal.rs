@@ -31,20 +31,38 @@ pub fn canonical(text: &str) -> Result<String, ValueFault> {
 /// # Errors
 /// As [`canonical`]; nothing is appended then.
 pub fn canonical_into(text: &str, out: &mut String) -> Result<(), ValueFault> {
-    if is_canonical_integer(text) {
-        out.push_str(text);
+    if let Some(canonical) = canonical_part(text) {
+        out.push_str(canonical);
         return Ok(());
     }
     let number = Number::split(text).ok_or_else(|| ValueFault::new("is no number"))?;
     number.push(out)
 }
 
-/// The common case: a short whole number that is canonical already.
-fn is_canonical_integer(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    digits.len() < 100
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && matches!(digits.as_bytes().first(), Some(b'1'..=b'9'))
+/// Longest text that is looked at for its canonical part: far below the limits of digits.
+const SHORT_BYTES_MAX: usize = 100;
+
+/// The common case: a short number without exponent, of whose text the canonical one is a part.
+fn canonical_part(text: &str) -> Option<&str> {
+    let sign = usize::from(text.starts_with('-'));
+    let digits = text.as_bytes().get(sign..)?;
+    if digits.len() > SHORT_BYTES_MAX || matches!(digits, [] | [b'.', ..] | [b'0', b'0'..=b'9', ..]) {
+        return None;
+    }
+    // Behind the point a digit counts where no other than 0 follows.
+    let (mut has_point, mut length) = (false, 0);
+    for (at, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0' if has_point => {}
+            b'0'..=b'9' => length = at + 1,
+            b'.' if !has_point => has_point = true,
+            _ => return None,
+        }
+    }
+    if length == 1 && digits.first() == Some(&b'0') {
+        return Some("0");
+    }
+    text.get(..sign + length)
 }
 
 /// The parts of a number's text.
@@ -190,6 +208,11 @@ mod tests {
             ("120e-1", "12"),
             (".5", "0.5"),
             ("5.", "5"),
+            ("-10.0", "-10"),
+            ("0.050", "0.05"),
+            ("-0.", "0"),
+            ("-.0", "0"),
+            ("00.10", "0.1"),
             ("-12345678901234567890.123456789", "-12345678901234567890.123456789"),
             ("0e999999999999999999999", "0"),
         ] {
@@ -232,6 +255,15 @@ mod tests {
         fn canonical_text_is_its_own_canonical_text(text in "[-+]?[0-9]{0,12}(\\.[0-9]{0,12})?([eE][-+]?[0-9]{1,2})?") {
             if let Ok(once) = canonical(&text) {
                 prop_assert_eq!(canonical(&once), Ok(once));
+            }
+        }
+
+        #[test]
+        fn a_part_of_the_text_is_taken_only_where_it_is_what_the_long_way_writes(text in "[-+]?[01]{0,3}(\\.[01]{0,4})?[.e-]?") {
+            if let Some(part) = canonical_part(&text) {
+                let mut written = String::new();
+                Number::split(&text).unwrap().push(&mut written).unwrap();
+                prop_assert_eq!(part, written);
             }
         }
 

@@ -4,7 +4,9 @@
 //! then) or be cut to `+HH` or `+HHMM`. Digits beyond the microsecond are cut off. A leap second (`:60`) is
 //! read as the first second of the next minute, as PostgreSQL does.
 
-use super::calendar::{Cursor, DAY_MAX, DAY_MIN, date_text, push_ascii, split_pair};
+use super::calendar::{
+    Cursor, DATE_BYTES, DAY_MAX, DAY_MIN, date_of, date_text, number, push_ascii, split_pair,
+};
 use super::date::DAY_MICROS;
 
 const SECOND_MICROS: i64 = 1_000_000;
@@ -20,6 +22,29 @@ pub const MICROS_MAX: i64 = (DAY_MAX + 1) * DAY_MICROS - 1;
 /// instant lies outside of the years 0001 to 9999.
 #[must_use]
 pub fn parse(text: &str) -> Option<i64> {
+    parse_common(text.as_bytes()).or_else(|| parse_any(text))
+}
+
+/// The common case: RFC 3339 in UTC with no fraction of a second, three digits of it, or six.
+fn parse_common(text: &[u8]) -> Option<i64> {
+    let (date, time) = text.split_at_checked(DATE_BYTES)?;
+    let [b'T', h1, h2, b':', m1, m2, b':', s1, s2, fraction @ .., b'Z'] = time else { return None };
+    let (hours, minutes, seconds) = (number([*h1, *h2])?, number([*m1, *m2])?, number([*s1, *s2])?);
+    let micros = match fraction {
+        [] => 0,
+        [b'.', d1, d2, d3] => number([*d1, *d2, *d3])? * 1000,
+        [b'.', d1, d2, d3, d4, d5, d6] => number([*d1, *d2, *d3, *d4, *d5, *d6])?,
+        _ => return None,
+    };
+    if hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    // No such time of a day in the calendar is outside of the limits.
+    let seconds = seconds + 60 * (minutes + 60 * hours);
+    Some(date_of(date)? * DAY_MICROS + seconds * SECOND_MICROS + micros)
+}
+
+fn parse_any(text: &str) -> Option<i64> {
     let mut cursor = Cursor(text.as_bytes());
     let mut micros = cursor.date()? * DAY_MICROS;
     if !cursor.0.is_empty() {
@@ -156,6 +181,14 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(micros in MICROS_MIN..=MICROS_MAX) {
             prop_assert_eq!(parse(&format(micros)), Some(micros));
+        }
+
+        #[test]
+        fn the_common_case_is_no_other_than_the_general_one(
+            text in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{2,7})?[Z0]?",
+        ) {
+            let common = parse_common(text.as_bytes());
+            prop_assert!(common.is_none() || common == parse_any(&text));
         }
 
         #[test]
