@@ -23,7 +23,9 @@ pub(crate) fn print_heading(postgres: &str) {
     let load: Vec<_> = load.split_whitespace().take(3).collect();
     let commit = first_line("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
     let build = if cfg!(debug_assertions) { ", a debug build: these figures mean nothing" } else { "" };
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    // An address may hold a password.
+    let shown = |argument: String| if argument.contains("://") { "URL".to_owned() } else { argument };
+    let arguments: Vec<_> = std::env::args().skip(1).map(shown).collect();
     println!("- command: `just bench {}`", arguments.join(" "));
     println!("- machine: {cores} cores, {} MB of memory, kernel {}", memory_mb(), kernel.trim());
     println!("- load before: {}", load.join(" "));

@@ -60,7 +60,8 @@ impl Server {
         }
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
         command.env("REINSTATE_JWT_SECRET", SECRET).env("REINSTATE_LOG", "error");
-        command.env("REINSTATE_ARCHIVE_ENTRIES_MAX", ENTRIES_MAX);
+        // An interrupt at the terminal reaches it too.
+        command.env("REINSTATE_ARCHIVE_ENTRIES_MAX", ENTRIES_MAX).env("REINSTATE_SHUTDOWN_GRACE_S", "0");
         command.envs(database_url.map(|url| ("REINSTATE_DATABASE_URL", url)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take();
