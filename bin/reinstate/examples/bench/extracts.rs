@@ -53,7 +53,7 @@ fn postgres(bench: &Bench) -> Result<Row, Box<dyn Error>> {
         return Ok(compared(POSTGRES, "`pg_dump -Fc`", records, &pairs, goal));
     }
     let measured = rate(records, median(&ours));
-    Ok(Row { limit: format!("{PG_DUMP} is missing"), goal, ..Row::told(POSTGRES, measured) })
+    Ok(Row { limit: format!("missing: {PG_DUMP}"), goal, ..Row::told(POSTGRES, measured) })
 }
 
 fn sqlite(bench: &Bench) -> Result<Row, Box<dyn Error>> {

@@ -57,7 +57,7 @@ impl Limit {
             Self::PgRestore => &[PSQL, PG_DUMP, PG_RESTORE],
         };
         let missing: Vec<_> = needed.iter().copied().filter(|program| !is_installed(program)).collect();
-        (!missing.is_empty()).then(|| format!("{} is missing", missing.join(", ")))
+        (!missing.is_empty()).then(|| format!("missing: {}", missing.join(", ")))
     }
 }
 
@@ -173,8 +173,9 @@ fn pair(bench: &Bench, loads: &Loads<'_>, measured: &mut Measured, run: &str) ->
                 Err(error) => *pairs = Err(cell(&error.to_string())),
             }
         }
-        let seconds = pairs.as_ref().ok().and_then(|pairs| Some(pairs.last()?.limit)).unwrap_or(f64::NAN);
-        told.push_str(&format!(", {} {seconds:.2} s", limit.name()));
+        if let Some(pair) = pairs.as_ref().ok().and_then(|pairs| pairs.last()) {
+            told.push_str(&format!(", {} {:.2} s", limit.name(), pair.limit));
+        }
     }
     note(&told);
     Ok(())
