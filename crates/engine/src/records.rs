@@ -1,7 +1,8 @@
 //! The data half of a restore: one file at a time, read and parsed on one thread, written on another.
 //!
 //! Between the two stands a channel of few batches, each bounded in bytes, so that memory does not grow with
-//! the archive.
+//! the archive. A small file is read and written in turns on one thread: with thousands of models, threads would cost
+//! more than their records.
 
 use std::io::{Read, Seek};
 use std::sync::Arc;
@@ -27,6 +28,10 @@ use crate::strategy::{OnExisting, OnRepeated};
 /// Bytes on their way from the reading to the writing thread: a few batches, so that neither waits for the other
 /// at every turn, and little beside the page cache of a database.
 const CHANNEL_BYTES_MAX: usize = 3 * BATCH_BYTES_MAX;
+
+/// Files of fewer bytes, inflated, are read and written on one thread: they are done about as soon as another would
+/// have started.
+const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024;
 
 /// Skipped records that the log names, a model; the rest is a number.
 pub(crate) const SKIPS_LOGGED_MAX: usize = 1_000;
@@ -81,17 +86,43 @@ pub(crate) fn import<R: Read + Seek + Send>(
     reporter: &mut Reporter<'_>,
 ) -> Result<(), RestoreError> {
     let mut writer = Writer::new(plan, &layout, target, shared, reporter)?;
+    let written = if plan.entry.uncompressed_bytes < ONE_THREAD_BYTES_MAX {
+        let mut written = Ok(());
+        let read = read(archive, &plan.entry, layout, shared, &mut |parcel, _| {
+            written = writer.take(&parcel);
+            written.is_ok()
+        });
+        written.and(read)
+    } else {
+        write_while_reading(archive, &plan.entry, layout, shared, &mut writer)
+    };
+    writer.finish(written)
+}
+
+/// Reads on a thread of its own and writes on this one.
+fn write_while_reading<R: Read + Seek + Send>(
+    archive: &mut Archive<R>,
+    entry: &DataEntry,
+    layout: Arc<Layout>,
+    shared: &Shared<'_>,
+    writer: &mut Writer<'_, '_, '_>,
+) -> Result<(), RestoreError> {
     let channel = Channel::new(CHANNEL_BYTES_MAX);
     let (sender, receiver) = (channel.end(), channel.end());
-    let written = std::thread::scope(|scope| {
-        let reading = scope.spawn(|| read(archive, &plan.entry, layout, shared, sender));
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || {
+            let mut deliver = |parcel, bytes| sender.send(parcel, bytes);
+            read(archive, entry, layout, shared, &mut deliver)
+        });
         let written = writer.write_all(receiver);
         let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // A failed write ends the reader too; the write is what went wrong first.
         written.and(read)
-    });
-    writer.finish(written)
+    })
 }
+
+/// Hands a parcel of so many bytes over; false where nobody wants another.
+type Deliver<'a> = dyn FnMut(Parcel, usize) -> bool + 'a;
 
 /// The reading side: inflates, splits, parses and batches, until the file or the writer ends.
 fn read<R: Read + Seek>(
@@ -99,7 +130,7 @@ fn read<R: Read + Seek>(
     entry: &DataEntry,
     layout: Arc<Layout>,
     shared: &Shared<'_>,
-    sender: End<'_, Parcel>,
+    deliver: &mut Deliver<'_>,
 ) -> Result<(), RestoreError> {
     let access_lists = if shared.request.caller.level >= AccessLevel::Full {
         AccessListMode::Keep
@@ -111,7 +142,8 @@ fn read<R: Read + Seek>(
     let mut parser = RecordParser::new(Arc::clone(&layout), options).map_err(|error| {
         RestoreError::Definition { model: layout.model().name.to_string(), message: error.to_string() }
     })?;
-    let mut reading = Reading { builder: BatchBuilder::new(layout), generated_ids: 0, bytes_sent: 0, sender };
+    let mut reading =
+        Reading { builder: BatchBuilder::new(layout), generated_ids: 0, bytes_sent: 0, deliver };
     let stopped = || shared.cancellation.stopped().is_some();
     let mut lines = archive.lines(&entry.name)?.with_stop(stopped);
     let new_id = || shared.ids.record_id();
@@ -160,21 +192,21 @@ fn record_error(entry: &DataEntry, faults: Vec<RecordFault>) -> RestoreError {
 }
 
 /// The reading side's state.
-struct Reading<'a> {
+struct Reading<'a, 'd> {
     builder: BatchBuilder,
     generated_ids: u64,
     bytes_sent: u64,
-    sender: End<'a, Parcel>,
+    deliver: &'a mut Deliver<'d>,
 }
 
-impl Reading<'_> {
+impl Reading<'_, '_> {
     /// Hands over what was gathered; false where nobody listens any more.
     fn send(&mut self, bytes_read: u64) -> bool {
         let bytes = bytes_read.saturating_sub(self.bytes_sent);
         self.bytes_sent = bytes_read;
         let generated_ids = std::mem::take(&mut self.generated_ids);
         let size = self.builder.bytes();
-        self.sender.send(Parcel { batch: self.builder.finish(), bytes, generated_ids }, size)
+        (self.deliver)(Parcel { batch: self.builder.finish(), bytes, generated_ids }, size)
     }
 }
 
@@ -227,13 +259,18 @@ impl<'a, 'r, 'e> Writer<'a, 'r, 'e> {
 
     fn write_all(&mut self, receiver: End<'_, Parcel>) -> Result<(), RestoreError> {
         while let Some(parcel) = receiver.receive() {
-            look(self.shared.cancellation)?;
-            if parcel.batch.rows_to_write() > 0 {
-                self.write(&parcel.batch)?;
-            }
-            self.generated_ids += parcel.generated_ids;
-            self.reporter.bytes_read(parcel.bytes);
+            self.take(&parcel)?;
         }
+        Ok(())
+    }
+
+    fn take(&mut self, parcel: &Parcel) -> Result<(), RestoreError> {
+        look(self.shared.cancellation)?;
+        if parcel.batch.rows_to_write() > 0 {
+            self.write(&parcel.batch)?;
+        }
+        self.generated_ids += parcel.generated_ids;
+        self.reporter.bytes_read(parcel.bytes);
         Ok(())
     }
 

@@ -84,13 +84,15 @@ impl Target for Troubled {
     }
 }
 
-/// An archive that takes every step: a new model, a new field, several batches.
+/// An archive that takes every step: a new model, a new field, several batches, a file that is read on a thread of its
+/// own and one that is not.
 fn archive() -> Vec<u8> {
     let describe =
         "notes:\n  fields:\n    title: { type: text }\n    n: { type: integer }\nmore:\n  fields: {}\n";
-    let lines =
-        |from: usize| (from..from + 6_000).map(|n| format!("{{\"id\":\"{n}\"}}\n")).collect::<String>();
-    zip(describe, &[("notes.jsonl", &lines(0)), ("more.jsonl", &lines(9_000))])
+    let lines = |numbers: std::ops::Range<usize>| {
+        numbers.map(|number| format!("{{\"id\":\"{number}\"}}\n")).collect::<String>()
+    };
+    zip(describe, &[("notes.jsonl", &lines(0..6_000)), ("more.jsonl", &lines(9_000..13_000))])
 }
 
 /// Runs with trouble at each call in turn, until a run meets none; gives the number of calls.
