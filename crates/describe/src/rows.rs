@@ -26,13 +26,15 @@ pub struct RowsBuilder {
     arena: String,
     cells: Vec<Cell>,
     rows: u64,
+    /// Where in the arena the texts of the row under way begin.
+    row_text_start: usize,
 }
 
 impl RowsBuilder {
     /// Starts without a row.
     #[must_use]
     pub fn new(layout: Arc<Layout>) -> Self {
-        Self { layout, arena: String::new(), cells: Vec::new(), rows: 0 }
+        Self { layout, arena: String::new(), cells: Vec::new(), rows: 0, row_text_start: 0 }
     }
 
     /// The layout that the rows follow.
@@ -80,6 +82,13 @@ impl RowsBuilder {
     pub fn end_row(&mut self) {
         self.rows += 1;
         self.cells.resize(self.row_start(), Cell::Absent);
+        self.row_text_start = self.arena.len();
+    }
+
+    /// Takes back the values of the row that was not ended.
+    pub fn drop_row(&mut self) {
+        self.cells.truncate(self.row_start());
+        self.arena.truncate(self.row_text_start);
     }
 
     /// Rows that were ended.
@@ -108,6 +117,7 @@ impl RowsBuilder {
         self.arena.reserve(arena.len());
         self.cells.reserve(cells.len());
         self.rows = 0;
+        self.row_text_start = 0;
         Batch::new(Arc::clone(&self.layout), arena, cells, lines, Vec::new())
     }
 
@@ -143,6 +153,8 @@ mod tests {
         for round in 0..2_i64 {
             rows.push(Value::Text("a"));
             rows.end_row();
+            rows.push(Value::Text("half"));
+            rows.drop_row();
             rows.push(Value::Text("b"));
             for _ in 1..9 {
                 rows.push(Value::Int(round));
@@ -158,6 +170,7 @@ mod tests {
             assert_eq!(batch.value(0, 9), Value::Absent);
             assert_eq!((batch.value(1, 8), batch.value(1, 9)), (Value::Int(round), Value::Text("note")));
             assert!(rows.is_empty());
+            assert_eq!(batch.into_buffers().0, "abnote");
         }
     }
 

@@ -16,6 +16,9 @@ pub(crate) trait Fields {
 
     /// Ends the row.
     fn row_ends(&mut self);
+
+    /// Takes back the fields of a row that is not whole yet: they come again.
+    fn row_drops(&mut self);
 }
 
 impl Fields for RowsBuilder {
@@ -25,6 +28,10 @@ impl Fields for RowsBuilder {
 
     fn row_ends(&mut self) {
         self.end_row();
+    }
+
+    fn row_drops(&mut self) {
+        self.drop_row();
     }
 }
 
@@ -39,6 +46,10 @@ impl Fields for LinesBuilder {
 
     fn row_ends(&mut self) {
         self.end_record();
+    }
+
+    fn row_drops(&mut self) {
+        self.drop_record();
     }
 }
 
@@ -111,7 +122,7 @@ impl RowsReader {
 
     /// Appends a row and answers what is behind it; `None` where it is not whole.
     fn row<'a>(&mut self, bytes: &'a [u8], rows: &mut impl Fields) -> Result<Option<&'a [u8]>, CodecError> {
-        let Some((count, fields)) = bytes.split_first_chunk() else { return Ok(None) };
+        let Some((count, mut fields)) = bytes.split_first_chunk() else { return Ok(None) };
         if *count == codec::COPY_TRAILER {
             self.place = Place::End;
             return Ok(Some(fields));
@@ -119,15 +130,16 @@ impl RowsReader {
         if usize::from(u16::from_be_bytes(*count)) != self.types.len() {
             return Err(CodecError::Bytes("row"));
         }
-        let Some(end) = end_of_row(fields, self.types.len())? else { return Ok(None) };
-        let (mut fields, behind) = fields.split_at_checked(end).ok_or(CodecError::Bytes("row"))?;
         for column_type in &self.types {
-            let (value, rest) = field(fields)?.ok_or(CodecError::Bytes("row"))?;
+            let Some((value, rest)) = field(fields)? else {
+                rows.row_drops();
+                return Ok(None);
+            };
             rows.field(*column_type, value)?;
             fields = rest;
         }
         rows.row_ends();
-        Ok(Some(behind))
+        Ok(Some(fields))
     }
 }
 
@@ -142,18 +154,6 @@ fn header(bytes: &[u8]) -> Result<Option<&[u8]>, CodecError> {
     let Some((length, rest)) = rest.split_first_chunk() else { return Ok(None) };
     let length = usize::try_from(i32::from_be_bytes(*length)).map_err(|_| fault)?;
     Ok(rest.split_at_checked(length).map(|(_, rows)| rows))
-}
-
-/// Bytes that the fields of a row take; `None` where they are not all there.
-fn end_of_row(bytes: &[u8], count: usize) -> Result<Option<usize>, CodecError> {
-    let mut left = bytes;
-    for _ in 0..count {
-        match field(left)? {
-            None => return Ok(None),
-            Some((_, rest)) => left = rest,
-        }
-    }
-    Ok(Some(bytes.len() - left.len()))
 }
 
 /// A field and what is behind it: `None` for null as its value, and altogether where it is not whole.

@@ -84,6 +84,7 @@ pub(super) fn decode(base: BaseType, mut bytes: &[u8], text: &mut String) -> Res
     const ARRAY: &str = "array";
     let fault = || CodecError::Bytes(ARRAY);
     let dimensions = i32::from_be_bytes(take(&mut bytes, ARRAY)?);
+    // Whether there are nulls, the elements show themselves.
     take::<4>(&mut bytes, ARRAY)?;
     let oid = u32::from_be_bytes(take(&mut bytes, ARRAY)?);
     if oid != element_oid(base) || !(0..=1).contains(&dimensions) {

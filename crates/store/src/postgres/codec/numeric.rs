@@ -126,7 +126,7 @@ pub(super) fn decode(mut bytes: &[u8], text: &mut String) -> Result<(), CodecErr
     for group in groups {
         push_group(text, group, false)?;
     }
-    let kept = text.trim_end_matches('0').len();
+    let kept = text.bytes().rposition(|digit| digit != b'0').map_or(0, |last| last + 1);
     text.truncate(if kept == whole_end + 1 { whole_end } else { kept });
     if text.get(start..) == Some("-0") {
         text.truncate(start);
@@ -140,13 +140,12 @@ fn push_group(text: &mut String, group: u16, is_first: bool) -> Result<(), Codec
     if group >= 10_000 {
         return Err(CodecError::Bytes("numeric"));
     }
-    let mut has_begun = !is_first;
-    for unit in [1_000, 100, 10, 1] {
-        let digit = u8::try_from(group / unit % 10).unwrap_or_default();
-        has_begun |= digit != 0;
-        if has_begun {
-            text.push(char::from(b'0' + digit));
-        }
-    }
+    let pair =
+        |number: u16| u8::try_from(number).map_or([b'0'; 2], |pair| [b'0' + pair / 10, b'0' + pair % 10]);
+    let ([thousands, hundreds], [tens, ones]) = (pair(group / 100), pair(group % 100));
+    let digits = [thousands, hundreds, tens, ones];
+    let zeros = if is_first { digits.iter().take_while(|digit| **digit == b'0').count() } else { 0 };
+    let digits = digits.get(zeros..).and_then(|digits| std::str::from_utf8(digits).ok());
+    text.push_str(digits.unwrap_or_default());
     Ok(())
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection as _;
 use diesel::result::Error as DieselError;
-use reinstate_describe::ddl::Dialect;
-use reinstate_describe::{Batch, Catalog, Lines, LinesBuilder, RowsBuilder};
+use reinstate_describe::ddl::{Dialect, table_name};
+use reinstate_describe::{AccessLevel, Batch, Catalog, Lines, LinesBuilder, Model, RowsBuilder};
 use reinstate_engine::{Cancellation, Selection, Source, SourceError};
 
 use super::super::batches::{Batches, Gather};
@@ -23,6 +23,10 @@ use crate::postgres::copy::copy_out;
 use crate::postgres::rows::{Fields, RowsReader};
 use crate::query::{selection_count, selection_read};
 use crate::statement::Statement;
+
+/// Bytes of a table below which its records are counted: that takes milliseconds. Counting a large one takes a tenth of
+/// the time that reading it does, on more cores than one.
+const COUNTED_BYTES_MAX: u64 = 16 << 20;
 
 /// One tenant's data in one state; it lasts as long as the value. Nobody changes definitions or exchanges tables
 /// meanwhile; readers and writers of records do not notice.
@@ -111,6 +115,30 @@ impl Source for PostgresSource {
     ) -> Result<(), SourceError> {
         self.read(selection, LinesBuilder::new(selection.layout), take)
     }
+
+    fn records_estimate(&mut self, selection: &Selection<'_>) -> Result<u64, SourceError> {
+        if selection.filter.is_none() && selection.caller.level >= AccessLevel::Read {
+            // Few records have lists that hide them.
+            let asked = estimate(selection.layout.model()).number(self.connection()?);
+            let asked = asked.map_err(|error| failed("estimating how many records there are", error));
+            if let Ok(estimate @ 1..) = u64::try_from(stopped_or(&self.cancellation, asked)?) {
+                return Ok(estimate);
+            }
+        }
+        self.records_count(selection)
+    }
+}
+
+/// How many rows a model's table has by what the server knows of it already: as dense as when it last looked, as many
+/// pages as now. 0 where it never looked, or where the table is small enough to be counted.
+fn estimate(model: &Model) -> Statement {
+    let mut statement = Statement::once(format!(
+        "SELECT (CASE WHEN relpages > 0 AND reltuples > 0 AND size >= {COUNTED_BYTES_MAX} THEN reltuples / relpages * size \
+         / pg_catalog.current_setting('block_size')::pg_catalog.int4 ELSE 0 END)::pg_catalog.int8 \
+         FROM pg_catalog.pg_class, pg_catalog.pg_relation_size(oid) AS size WHERE oid = pg_catalog.to_regclass("
+    ));
+    statement.text(table_name(Dialect::Postgres, &model.name)).sql(")");
+    statement
 }
 
 /// Copies the rows of a statement out as long as they are wanted.

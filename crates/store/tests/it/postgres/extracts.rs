@@ -195,3 +195,30 @@ fn extract_whose_connection_dies_among_the_rows_is_unavailable() {
     assert!(matches!(read, Err(SourceError::Unavailable { .. })), "{read:?}");
     assert!(batches < 70, "{batches}");
 }
+
+#[test]
+fn a_large_model_is_estimated_once_the_server_knows_it_and_counted_else() {
+    let (scratch, tenant) = with_old(1_000);
+    let estimate_of = |table: &str| {
+        let mut source = tenant.source(&Cancellation::default()).unwrap();
+        let layout = layout_of(&mut *source, table);
+        let selection = Selection { layout: &layout, filter: None, caller: &root() };
+        let (estimate, count) =
+            (source.records_estimate(&selection).unwrap(), source.records_count(&selection).unwrap());
+        (estimate, count)
+    };
+    assert_eq!(estimate_of("items"), (1, 1));
+    let insert = "INSERT INTO t_acme.items (id, title) \
+        SELECT n::text, repeat('x', 1000) FROM generate_series(1, 20000) AS n";
+    scratch.database().execute("ALTER TABLE t_acme.items SET (autovacuum_enabled = off)");
+    scratch.database().execute(insert);
+    assert_eq!(estimate_of("items"), (20_001, 20_001));
+    scratch.database().execute("ANALYZE t_acme.items");
+    // The server looks at some of the rows only, and does not look at all at those that come later.
+    scratch
+        .database()
+        .execute("INSERT INTO t_acme.items (id, title) SELECT 'x' || id, title FROM t_acme.items");
+    let (estimate, count) = estimate_of("items");
+    assert_eq!(count, 40_002);
+    assert!((38_000..42_000).contains(&estimate), "{estimate}");
+}
