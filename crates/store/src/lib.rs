@@ -25,7 +25,7 @@ pub use settings::{DatabaseUrl, DatabaseUrlError, PostgresAddress, PostgresAddre
 pub use tenant::{RunToken, Tenant, Tenants};
 pub use tenant_id::{TenantId, TenantIdError};
 
-use database::pool::{self, Place};
+use database::pool::{self, Place, TRUSTED_FOR};
 use tenant::Homes;
 
 /// Both planes; cheap to clone.
@@ -57,7 +57,8 @@ impl Store {
                 postgres::connection::check(address)?;
                 let place = |lock_timeout_ms| Place::Server { address: address.clone(), lock_timeout_ms };
                 let wait_ms = settings.busy_timeout_ms;
-                let pool = pool::open(place(wait_ms), settings.tenant_pool_size, wait_ms, &threads);
+                let pool =
+                    pool::open(place(wait_ms), settings.tenant_pool_size, wait_ms, TRUSTED_FOR, &threads);
                 (place(0), Homes::Schemas { address: address.clone(), pool })
             }
         };

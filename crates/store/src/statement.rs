@@ -1,5 +1,8 @@
 //! A statement put together at run time: pieces of SQL that we wrote, with places for values between them.
 
+use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use diesel::connection::DefaultLoadingMode;
 use diesel::pg::{Pg, PgRowByRowLoadingMode};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -11,6 +14,7 @@ use reinstate_describe::value::{date, timestamp};
 use reinstate_describe::{BaseType, CellValue, ColumnType};
 
 use crate::database::Database;
+use crate::database::kept::Kept;
 use crate::postgres::bind::push_typed;
 use crate::row::DynamicRow;
 
@@ -26,12 +30,14 @@ enum Piece {
 pub(crate) struct Statement {
     pieces: Vec<Piece>,
     once: bool,
+    /// Whether the connection keeps this one prepared though it would not keep all of its kind.
+    kept: bool,
 }
 
 impl Statement {
     /// A statement that is likely to come again with the same text, so that its prepared form is kept.
     pub(crate) fn new(sql: impl Into<String>) -> Self {
-        Self { pieces: vec![Piece::Sql(sql.into())], once: false }
+        Self { pieces: vec![Piece::Sql(sql.into())], once: false, kept: false }
     }
 
     /// A statement whose text depends on what was asked: kept forms of such would pile up.
@@ -76,6 +82,25 @@ impl Statement {
     #[cfg(test)]
     pub(crate) fn append(&mut self, other: &Self) -> &mut Self {
         self.pieces.extend_from_slice(&other.pieces);
+        self
+    }
+
+    /// Lets a connection keep the statement prepared, if `kept` finds a place for it. The text must not mean something
+    /// else at another time: another tenant's tables, or columns of other types.
+    pub(crate) fn kept_by(&mut self, kept: &RefCell<Kept>) -> &mut Self {
+        let mut hasher = DefaultHasher::new();
+        for piece in &self.pieces {
+            // What the text and the types of its values are made of.
+            match piece {
+                Piece::Sql(sql) => sql.hash(&mut hasher),
+                Piece::Bind(value) => std::mem::discriminant(value).hash(&mut hasher),
+                Piece::Typed(column_type, value) => {
+                    (column_type.base as u8, column_type.array).hash(&mut hasher);
+                    std::mem::discriminant(value).hash(&mut hasher);
+                }
+            }
+        }
+        self.kept = kept.borrow_mut().admits(hasher.finish());
         self
     }
 
@@ -200,7 +225,7 @@ fn from_setting(column_type: ColumnType, setting: &str) -> String {
 
 impl QueryFragment<Sqlite> for Statement {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        if self.once {
+        if self.once && !self.kept {
             pass.unsafe_to_cache_prepared();
         }
         for piece in &self.pieces {
@@ -221,7 +246,9 @@ impl QueryFragment<Pg> for Statement {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         // A prepared form belongs to the tables that it was made for: another tenant's have the same names, and a
         // restore may have exchanged them.
-        pass.unsafe_to_cache_prepared();
+        if !self.kept {
+            pass.unsafe_to_cache_prepared();
+        }
         for piece in &self.pieces {
             match piece {
                 Piece::Sql(sql) => pass.push_sql(sql),

@@ -31,13 +31,15 @@ impl ControlPlane {
     }
 
     fn is_committing(&self, tenant: &TenantId, run_id: &str) -> Result<bool, StoreError> {
-        restore_runs::table
-            .filter(restore_runs::id.eq(run_id).and(restore_runs::tenant.eq(tenant.as_str())))
-            .filter(restore_runs::status.eq(RunStatus::Running.as_str()))
-            .select(restore_runs::committing)
-            .first(&mut self.connections.reader()?)
-            .optional()
-            .map(|committing| committing.unwrap_or(false))
-            .map_err(|error| StoreError::from_diesel("watching a commit", error))
+        self.connections.look(|connection| {
+            restore_runs::table
+                .filter(restore_runs::id.eq(run_id).and(restore_runs::tenant.eq(tenant.as_str())))
+                .filter(restore_runs::status.eq(RunStatus::Running.as_str()))
+                .select(restore_runs::committing)
+                .first(connection)
+                .optional()
+                .map(|committing| committing.unwrap_or(false))
+                .map_err(|error| StoreError::from_diesel("watching a commit", error))
+        })
     }
 }

@@ -10,7 +10,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::database::Database;
 use crate::database::failure::FailureKind;
-use crate::database::pool::{self, Place, Pool, PooledConnection, ThreadPool};
+use crate::database::pool::{self, Place, Pool, PooledConnection, TRUSTED_FOR, ThreadPool};
 use crate::error::StoreError;
 use crate::postgres::connection::PostgresAddress;
 use crate::settings::StoreSettings;
@@ -68,14 +68,25 @@ impl Connections {
                 (settings.control_pool_size, begin, Some(address.clone()))
             }
         };
-        let writers = pool::open(place.clone().made_durable(), writers, wait_ms, threads);
+        let writers = pool::open(place.clone().made_durable(), writers, wait_ms, TRUSTED_FOR, threads);
         migrate(&mut *pool::get(&writers)?)?;
-        let open = |size| pool::open(place.clone(), size, wait_ms, threads);
-        let (readers, worker_readers) = (open(settings.control_pool_size), open(WORKER_POOL_SIZE));
+        let open = |size, trusted_for| pool::open(place.clone(), size, wait_ms, trusted_for, threads);
+        let readers = open(settings.control_pool_size, TRUSTED_FOR);
+        // Workers look seldom, and nobody waits for them.
+        let worker_readers = open(WORKER_POOL_SIZE, Duration::ZERO);
         Ok(Self { readers, worker_readers, writers, begin_write, server })
     }
 
+    /// Does `work`, which only reads, on a connection; once more where that turns out to be gone.
+    pub(super) fn look<T>(
+        &self,
+        work: impl FnMut(&mut Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.readers.look(work)
+    }
+
     /// A connection to read with.
+    #[cfg(test)]
     pub(super) fn reader(&self) -> Result<PooledConnection, StoreError> {
         pool::get(&self.readers)
     }
@@ -94,10 +105,10 @@ impl Connections {
     /// Does `work` in a transaction that sees one state of the data, however many statements it takes.
     pub(super) fn read<T>(
         &self,
-        work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
+        mut work: impl FnMut(&mut Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let begin = if self.is_exclusive() { SQLITE_BEGIN_READ } else { POSTGRES_BEGIN_READ };
-        self.reader()?.transaction_begun_by(begin, work)
+        self.look(|connection| connection.transaction_begun_by(begin, &mut work))
     }
 
     /// Does `work` in one transaction; on SQLite it holds the write lock from its start. On PostgreSQL a transaction
@@ -108,7 +119,8 @@ impl Connections {
     ) -> Result<T, StoreError> {
         let mut repeats = 0;
         loop {
-            let done = pool::get(&self.writers)?.transaction_begun_by(&self.begin_write, &mut work);
+            let begun = self.writers.begin(&self.begin_write, || pool::get(&self.writers));
+            let done = begun.and_then(|mut connection| connection.ended_by(&mut work));
             match done {
                 Err(StoreError::Unavailable { message }) if self.may_repeat(&message, repeats) => {
                     repeats += 1;
@@ -141,9 +153,7 @@ impl Connections {
     /// Connections open and idle, all pools together.
     pub(super) fn state(&self) -> (u32, u32) {
         let pools = [&self.readers, &self.worker_readers, &self.writers].map(Pool::state);
-        pools
-            .iter()
-            .fold((0, 0), |(open, idle), pool| (open + pool.connections, idle + pool.idle_connections))
+        pools.iter().fold((0, 0), |sum, state| (sum.0 + state.0, sum.1 + state.1))
     }
 }
 

@@ -208,7 +208,7 @@ impl ControlPlane {
     /// # Errors
     /// [`StoreError::NotFound`] where the tenant has none of that id, or where the database fails.
     pub fn extract_get(&self, tenant: &TenantId, id: &str) -> Result<ExtractRecord, StoreError> {
-        find(&mut *self.connections.reader()?, tenant, id)
+        self.connections.look(|connection| find(connection, tenant, id))
     }
 
     /// Changes configurations, all or none: `change` is given each of them as it is now, in the order of

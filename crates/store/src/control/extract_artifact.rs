@@ -140,12 +140,15 @@ impl ControlPlane {
         artifact_id: &str,
     ) -> Result<ArtifactRecord, StoreError> {
         let is_asked_for = extract_artifacts::id.eq(artifact_id);
-        extract_artifacts::table
-            .filter(is_asked_for.and(extract_artifacts::tenant.eq(tenant.as_str())))
-            .select(ArtifactRecord::as_select())
-            .first(&mut self.connections.reader()?)
-            .optional()
-            .map_err(|error| StoreError::from_diesel("reading an artifact", error))?
+        self.connections
+            .look(|connection| {
+                extract_artifacts::table
+                    .filter(is_asked_for.and(extract_artifacts::tenant.eq(tenant.as_str())))
+                    .select(ArtifactRecord::as_select())
+                    .first(connection)
+                    .optional()
+                    .map_err(|error| StoreError::from_diesel("reading an artifact", error))
+            })?
             .ok_or_else(|| not_found(artifact_id))
     }
 

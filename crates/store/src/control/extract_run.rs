@@ -141,12 +141,15 @@ impl ControlPlane {
     /// # Errors
     /// [`StoreError::NotFound`] where the tenant has none of that id, or where the database fails.
     pub fn extract_run_get(&self, tenant: &TenantId, run_id: &str) -> Result<ExtractRunRecord, StoreError> {
-        extract_runs::table
-            .filter(extract_runs::id.eq(run_id).and(extract_runs::tenant.eq(tenant.as_str())))
-            .select(ExtractRunRecord::as_select())
-            .first(&mut self.connections.reader()?)
-            .optional()
-            .map_err(|error| StoreError::from_diesel("reading a run of an extract", error))?
+        self.connections
+            .look(|connection| {
+                extract_runs::table
+                    .filter(extract_runs::id.eq(run_id).and(extract_runs::tenant.eq(tenant.as_str())))
+                    .select(ExtractRunRecord::as_select())
+                    .first(connection)
+                    .optional()
+                    .map_err(|error| StoreError::from_diesel("reading a run of an extract", error))
+            })?
             .ok_or_else(|| StoreError::NotFound { what: "run", id: run_id.to_owned() })
     }
 }

@@ -78,7 +78,7 @@ impl ControlPlane {
             .filter(restore_runs::id.eq(run_id).and(restore_runs::fence.eq(fence)))
             .filter(restore_runs::lease_owner.is_not_null())
             .select(restore_runs::status)
-            .first::<RunStatus>(&mut self.connections.worker_reader()?)
+            .first::<RunStatus>(&mut *self.connections.worker_reader()?)
             .optional()
             .map_err(|error| StoreError::from_diesel("watching a run", error))?;
         Ok(state(status))

@@ -89,7 +89,7 @@ impl ControlPlane {
     /// Where it does not answer.
     pub fn ping(&self) -> Result<(), StoreError> {
         diesel::sql_query("SELECT 1")
-            .execute(&mut self.connections.ping_reader()?)
+            .execute(&mut *self.connections.ping_reader()?)
             .map(|_| ())
             .map_err(|error| StoreError::from_diesel("asking for a sign of life", error))
     }

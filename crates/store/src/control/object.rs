@@ -126,15 +126,17 @@ impl ControlPlane {
     /// # Errors
     /// Where the database fails.
     pub fn extract_runs_expired(&self, now: i64, limit: u32) -> Result<Vec<ExpiredExtract>, StoreError> {
-        extract_runs::table
-            .filter(extract_runs::object_key.is_not_null())
-            .filter(extract_runs::expires_at.le(Micros(now)))
-            .filter(not(exists(needed_by_run!())))
-            .order((extract_runs::expires_at, extract_runs::id))
-            .limit(i64::from(limit))
-            .select((extract_runs::id, extract_runs::object_key.assume_not_null()))
-            .load(&mut self.connections.reader()?)
-            .map_err(|error| StoreError::from_diesel("listing what extracts made long ago", error))
+        self.connections.look(|connection| {
+            extract_runs::table
+                .filter(extract_runs::object_key.is_not_null())
+                .filter(extract_runs::expires_at.le(Micros(now)))
+                .filter(not(exists(needed_by_run!())))
+                .order((extract_runs::expires_at, extract_runs::id))
+                .limit(i64::from(limit))
+                .select((extract_runs::id, extract_runs::object_key.assume_not_null()))
+                .load(connection)
+                .map_err(|error| StoreError::from_diesel("listing what extracts made long ago", error))
+        })
     }
 
     /// Forgets where the archive of a run is, unless an active run of a restore reads it; the run stays as it is

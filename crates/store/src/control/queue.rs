@@ -122,8 +122,10 @@ impl ControlPlane {
     /// Where the database fails.
     pub fn queue_state(&self) -> Result<QueueState, StoreError> {
         let doing = "counting runs";
-        let counted = Statement::new(QUEUE_STATE).rows(&mut *self.connections.reader()?);
-        let counted = counted.map_err(|error| StoreError::from_diesel(doing, error))?;
+        let counted = self.connections.look(|connection| {
+            let counted = Statement::new(QUEUE_STATE).rows(connection);
+            counted.map_err(|error| StoreError::from_diesel(doing, error))
+        })?;
         let figures = counted.first().ok_or_else(|| StoreError::failed(doing, "it told no figures"))?;
         Ok(QueueState {
             queued: figures.int(0).unwrap_or_default(),

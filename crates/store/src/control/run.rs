@@ -206,12 +206,15 @@ impl ControlPlane {
     /// # Errors
     /// [`StoreError::NotFound`] where the tenant has none of that id, or where the database fails.
     pub fn run_get(&self, tenant: &TenantId, id: &str) -> Result<RunRecord, StoreError> {
-        restore_runs::table
-            .filter(restore_runs::id.eq(id).and(restore_runs::tenant.eq(tenant.as_str())))
-            .select(RunRecord::as_select())
-            .first(&mut self.connections.reader()?)
-            .optional()
-            .map_err(|error| StoreError::from_diesel("reading a run", error))?
+        self.connections
+            .look(|connection| {
+                restore_runs::table
+                    .filter(restore_runs::id.eq(id).and(restore_runs::tenant.eq(tenant.as_str())))
+                    .select(RunRecord::as_select())
+                    .first(connection)
+                    .optional()
+                    .map_err(|error| StoreError::from_diesel("reading a run", error))
+            })?
             .ok_or_else(|| StoreError::NotFound { what: "run", id: id.to_owned() })
     }
 }

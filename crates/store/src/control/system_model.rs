@@ -171,8 +171,9 @@ impl ControlPlane {
         if model == "restore_runs" {
             self.commit_wait(tenant, id)?;
         }
-        let mut connection = self.connections.reader()?;
-        query::get(&mut connection, table.of_tenant(tenant), &table.layout, Some(caller), id, trashed)?
+        let (of_tenant, layout) = (table.of_tenant(tenant), &table.layout);
+        self.connections
+            .look(|connection| query::get(connection, of_tenant, layout, Some(caller), id, trashed))?
             .ok_or_else(|| StoreError::record_not_found(id))
     }
 
@@ -189,9 +190,10 @@ impl ControlPlane {
         trashed: Trashed,
     ) -> Result<Vec<String>, StoreError> {
         let table = known(model)?;
-        let mut connection = self.connections.reader()?;
         let (of_tenant, layout) = (table.of_tenant(tenant), &table.layout);
-        let found = query::by_ids(&mut connection, of_tenant, layout, Some(caller), ids, trashed)?;
+        let found = self
+            .connections
+            .look(|connection| query::by_ids(connection, of_tenant, layout, Some(caller), ids, trashed))?;
         ids.iter()
             .map(|id| found.get(*id).cloned().ok_or_else(|| StoreError::record_not_found(*id)))
             .collect()

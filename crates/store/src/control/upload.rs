@@ -150,7 +150,7 @@ impl ControlPlane {
         tenant: &TenantId,
         object_keys: &[String],
     ) -> Result<HashSet<String>, StoreError> {
-        kept(&mut *self.connections.reader()?, tenant, object_keys)
+        self.connections.look(|connection| kept(connection, tenant, object_keys))
     }
 
     /// Uploads made before an instant in microseconds that no active run needs, oldest first, `limit` at most.
@@ -158,13 +158,15 @@ impl ControlPlane {
     /// # Errors
     /// Where the database fails.
     pub fn upload_list_expired(&self, before: i64, limit: u32) -> Result<Vec<UploadRecord>, StoreError> {
-        uploads::table
-            .filter(uploads::created_at.lt(Micros(before)).and(not(exists(needed_by_run!()))))
-            .order((uploads::created_at, uploads::id))
-            .limit(i64::from(limit))
-            .select(UploadRecord::as_select())
-            .load(&mut self.connections.reader()?)
-            .map_err(|error| StoreError::from_diesel("listing expired uploads", error))
+        self.connections.look(|connection| {
+            uploads::table
+                .filter(uploads::created_at.lt(Micros(before)).and(not(exists(needed_by_run!()))))
+                .order((uploads::created_at, uploads::id))
+                .limit(i64::from(limit))
+                .select(UploadRecord::as_select())
+                .load(connection)
+                .map_err(|error| StoreError::from_diesel("listing expired uploads", error))
+        })
     }
 
     /// Forgets an upload, unless an active run needs it. Says whether it did.

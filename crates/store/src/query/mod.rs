@@ -9,6 +9,7 @@ mod predicate;
 mod readable;
 mod selection;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use reinstate_describe::ddl::{Dialect, column_name};
@@ -17,6 +18,7 @@ use reinstate_describe::system::position;
 use reinstate_describe::{Caller, Column, Layout, ListQuery, ModelStatus, Order, Trashed};
 
 use crate::database::Database;
+use crate::database::kept::Kept;
 use crate::error::StoreError;
 use crate::row::DynamicRow;
 use crate::statement::Statement;
@@ -55,6 +57,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) catalog: &'a str,
     /// The version.
     pub(crate) version: i64,
+    /// Which statements the connection keeps prepared.
+    pub(crate) kept: &'a RefCell<Kept>,
 }
 
 /// One page of records.
@@ -127,6 +131,9 @@ fn page(
     // One more than asked for tells whether there are more.
     page.sql(" LIMIT ").int(i64::from(query.limit) + 1);
     page.sql(" OFFSET ").int(i64::try_from(query.offset).unwrap_or(i64::MAX));
+    if let Some(expected) = expected {
+        page.kept_by(expected.kept);
+    }
     let (mut records, mut bytes, mut has_more) = (Vec::new(), 0, false);
     let mut is_as_expected = expected.is_none();
     page.each(connection, |row| {
@@ -181,6 +188,9 @@ pub(crate) fn get_expecting(
     let mut statement = select(dialect, &columns, table, expected);
     statement.sql(" WHERE \"id\" = ").text(id);
     push_visible(dialect, table, caller, trashed, &mut statement);
+    if let Some(expected) = expected {
+        statement.kept_by(expected.kept);
+    }
     let rows =
         statement.rows(connection).map_err(|error| StoreError::from_diesel("reading a record", error))?;
     let row = rows.first().filter(|row| is_expected(expected, &columns, row));
@@ -225,6 +235,11 @@ fn select(
     expected: Option<Expected<'_>>,
 ) -> Statement {
     let mut statement = Statement::once("SELECT ");
+    if let Some(Expected { version, .. }) = expected {
+        // A statement that is kept belongs to the definitions that it was made by: by others, the columns of the same
+        // names may have other types.
+        statement.sql(&format!("/* {version} */ "));
+    }
     for (index, column) in columns.iter().enumerate() {
         statement.sql(if index == 0 { "" } else { ", " }).sql(&column_name(dialect, &column.name));
     }

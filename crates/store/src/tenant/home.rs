@@ -1,5 +1,6 @@
 //! Where one tenant lives, and how its transactions begin.
 
+use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -13,7 +14,8 @@ use super::catalog::{self, Snapshot, SnapshotCache};
 use super::tenants::lock;
 use crate::database::Database;
 use crate::database::failure::FailureKind;
-use crate::database::pool::{self, Place, Pool, PooledConnection, ThreadPool};
+use crate::database::kept::Kept;
+use crate::database::pool::{self, Place, Pool, PooledConnection, TRUSTED_FOR, ThreadPool};
 use crate::error::StoreError;
 use crate::postgres::schema::Schema;
 use crate::settings::{PostgresAddress, StoreSettings};
@@ -69,7 +71,7 @@ impl TenantHome {
         let busy_timeout_ms = settings.busy_timeout_ms;
         let open = |size| {
             let place = Place::File { path: path.clone(), busy_timeout_ms, durable: false };
-            pool::open(place, size, busy_timeout_ms, threads)
+            pool::open(place, size, busy_timeout_ms, TRUSTED_FOR, threads)
         };
         let (readers, writers) = (open(settings.tenant_pool_size), open(1));
         let immediate = || "BEGIN IMMEDIATE".to_owned();
@@ -111,28 +113,28 @@ impl TenantHome {
     pub(super) fn exists(&self) -> Result<bool, StoreError> {
         match &self.site {
             Site::File(path) => Ok(path.is_file()),
-            Site::Schema { schema, .. } => schema.exists(&mut *pool::get(&self.readers)?),
+            Site::Schema { schema, .. } => self.readers.look(|connection| schema.exists(connection)),
         }
     }
 
     /// Connections open and idle.
     pub(super) fn pool_state(&self) -> (u32, u32) {
-        let (readers, writers) = (self.readers.state(), self.writers.state());
-        (readers.connections + writers.connections, readers.idle_connections + writers.idle_connections)
+        let ((readers, readers_idle), (writers, writers_idle)) = (self.readers.state(), self.writers.state());
+        (readers + writers, readers_idle + writers_idle)
     }
 
-    /// Runs `work` in a transaction that reads one state.
+    /// Runs `work` in a transaction that reads one state; once more where the connection is gone.
     pub(super) fn read<T>(
         &self,
-        work: impl FnOnce(&mut Database) -> Result<T, StoreError>,
+        mut work: impl FnMut(&mut Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        pool::get(&self.readers)?.transaction_begun_by(&self.begin.read, work)
+        self.readers.look(|connection| connection.transaction_begun_by(&self.begin.read, &mut work))
     }
 
     /// Runs `work` with the definitions as a transaction reads them.
     pub(super) fn read_defined<T>(
         &self,
-        work: impl FnOnce(&mut Database, &Snapshot) -> Result<T, StoreError>,
+        mut work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.read(|connection| {
             let snapshot = self.snapshots.read(connection)?;
@@ -146,11 +148,19 @@ impl TenantHome {
     /// `None` reads in a transaction. What a transaction costs besides is several times the statement.
     pub(super) fn read_at_once<T>(
         &self,
-        work: impl FnOnce(&mut Database, &Snapshot) -> Result<Option<T>, StoreError>,
+        work: impl FnOnce(&mut Database, &Snapshot, &RefCell<Kept>) -> Result<Option<T>, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         let Some(snapshot) = self.snapshots.last() else { return Ok(None) };
         let mut connection = pool::get(&self.readers)?;
-        Ok(work(&mut connection, &snapshot).ok().flatten())
+        let (database, kept) = connection.keeping();
+        match work(database, &snapshot, kept) {
+            Ok(done) => Ok(done),
+            Err(_) => {
+                // The connection may be the reason: then the transaction must not get one like it.
+                self.readers.is_gone(connection);
+                Ok(None)
+            }
+        }
     }
 
     /// A name in the tenant's place as statements outside of transactions take it; `table` is quoted.
@@ -191,17 +201,18 @@ impl TenantHome {
         mut work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let deadline = Instant::now() + self.busy_timeout;
+        let is_server = matches!(self.site, Site::Schema { .. });
         loop {
-            let mut connection = self.writer(deadline)?;
-            let is_server = matches!(*connection, Database::Postgres(_));
-            let done = connection.transaction_begun_by(begin, |connection| {
-                let snapshot = self.snapshots.read(connection)?;
-                work(connection, &snapshot)
+            let begun = self.writers.begin(begin, || self.writer(deadline));
+            // The connection goes back before the pause: others may need it to come to their end.
+            let done = begun.and_then(|mut connection| {
+                connection.ended_by(|connection| {
+                    let snapshot = self.snapshots.read(connection)?;
+                    work(connection, &snapshot)
+                })
             });
             match done {
                 Err(StoreError::Unavailable { message }) if is_server && may_go_on(&message, deadline) => {
-                    // The connection goes back first: others may need it to come to their end.
-                    drop(connection);
                     std::thread::sleep(pause());
                 }
                 done => return done,
@@ -226,11 +237,13 @@ impl TenantHome {
     pub(super) fn migrate(&self) -> Result<(), StoreError> {
         let mut migrated = lock(&self.migrated);
         if !*migrated {
-            let mut connection = self.writer(Instant::now() + self.busy_timeout)?;
             let busy_timeout_ms = u32::try_from(self.busy_timeout.as_millis()).unwrap_or(u32::MAX);
-            match (&self.site, &mut *connection) {
-                (Site::Schema { schema, .. }, connection) => schema.migrate(connection, busy_timeout_ms),
-                (Site::File(_), connection) => migrate_file(connection.sqlite()?),
+            match &self.site {
+                // What is done again finds done what was.
+                Site::Schema { schema, .. } => {
+                    self.writers.look(|connection| schema.migrate(connection, busy_timeout_ms))
+                }
+                Site::File(_) => migrate_file(self.writer(Instant::now() + self.busy_timeout)?.sqlite()?),
             }?;
             *migrated = true;
         }

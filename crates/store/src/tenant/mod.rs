@@ -153,7 +153,7 @@ impl Tenant {
     /// Runs `work` in a transaction that reads one state.
     fn read<T>(
         &self,
-        work: impl FnOnce(&mut Database, &Snapshot) -> Result<T, StoreError>,
+        work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.home.read_defined(work)
     }

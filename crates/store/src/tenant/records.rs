@@ -183,11 +183,11 @@ impl Tenant {
         model: &str,
         work: impl FnOnce(&mut Database, &Layout, TableRef<'_>, Expected<'_>) -> Result<Option<T>, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        self.home.read_at_once(|connection, snapshot| {
+        self.home.read_at_once(|connection, snapshot, kept| {
             let layout = snapshot.layout(model)?;
             let table = table_name(connection.dialect(), &layout.model().name);
             let (table, catalog) = (self.home.qualified(&table), self.home.qualified("\"$catalog\""));
-            let expected = Expected { catalog: &catalog, version: snapshot.version };
+            let expected = Expected { catalog: &catalog, version: snapshot.version, kept };
             work(connection, &layout, TableRef { table: &table, only: None }, expected)
         })
     }

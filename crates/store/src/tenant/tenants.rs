@@ -100,10 +100,7 @@ impl Tenants {
                     .map(|entry| entry.home.pool_state())
                     .fold((0, 0), |sum, state| (sum.0 + state.0, sum.1 + state.1))
             }
-            Homes::Schemas { pool, .. } => {
-                let state = pool.state();
-                (state.connections, state.idle_connections)
-            }
+            Homes::Schemas { pool, .. } => pool.state(),
         }
     }
 

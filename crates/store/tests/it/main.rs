@@ -7,6 +7,7 @@ mod describe_api;
 mod extracts;
 mod filters;
 mod fixtures;
+mod kept_statements;
 mod postgres;
 mod races;
 mod sqlite;

@@ -99,6 +99,6 @@ fn artifact_names(plane: &Plane) -> Vec<String> {
     use diesel::QueryDsl;
     schema::extract_artifacts::table
         .select(schema::extract_artifacts::artifact_name)
-        .load(&mut plane.connections.reader().unwrap())
+        .load(&mut *plane.connections.reader().unwrap())
         .unwrap()
 }
