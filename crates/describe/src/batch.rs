@@ -130,6 +130,19 @@ impl Batch {
         }
     }
 
+    /// The cells of a row, one a column of the layout; none outside the batch. For who reads many columns of a row.
+    #[must_use]
+    pub fn cells(&self, row: u32) -> &[Cell] {
+        let first = (row as usize).saturating_mul(self.layout.len());
+        self.cells.get(first..first.saturating_add(self.layout.len())).unwrap_or_default()
+    }
+
+    /// The texts that cells point into.
+    #[must_use]
+    pub fn arena(&self) -> &str {
+        &self.arena
+    }
+
     /// The id of a row; empty outside the batch.
     #[must_use]
     pub fn id(&self, row: u32) -> &str {

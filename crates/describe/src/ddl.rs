@@ -119,7 +119,7 @@ pub const fn column_type_name(dialect: Dialect, column_type: ColumnType) -> &'st
     }
 }
 
-/// Creates the table of a model, without its indexes but for the key.
+/// Creates the table of a model, without its indexes; the key is in it on PostgreSQL and an index on SQLite.
 #[must_use]
 pub fn create_table(dialect: Dialect, model: &Model) -> String {
     create_table_at(dialect, model, Stage::Live)
@@ -138,6 +138,20 @@ pub fn create_table_without_key_at(model: &Model, stage: Stage) -> String {
     table_definition(Dialect::Postgres, model, stage, false)
 }
 
+/// Makes the index that is the key of a table of SQLite's.
+#[must_use]
+pub fn create_key_index(model: &Name) -> String {
+    let (table, key) = (table_name(Dialect::Sqlite, model), key_index_name(model));
+    format!("CREATE UNIQUE INDEX {key} ON {table} (\"id\")")
+}
+
+/// The quoted name of the index that is the key of a table of SQLite's. Tables that were made by earlier versions have
+/// their key in them, and no such index.
+#[must_use]
+pub fn key_index_name(model: &Name) -> String {
+    at_stage(&fitted("$k$", &[model]), Stage::Live)
+}
+
 /// Adds the key to a table that was made without. For PostgreSQL.
 #[must_use]
 pub fn add_key_at(model: &Name, stage: Stage) -> String {
@@ -154,7 +168,8 @@ fn table_definition(dialect: Dialect, model: &Model, stage: Stage, has_key: bool
     let system = SYSTEM_COLUMNS.iter().enumerate().map(|(at, (name, column_type))| {
         let key = match (at == position::ID, dialect) {
             (false, _) => String::new(),
-            (true, Dialect::Sqlite) => " NOT NULL UNIQUE".to_owned(),
+            // An index of its own, so that it can be made when the table is filled.
+            (true, Dialect::Sqlite) => " NOT NULL".to_owned(),
             (true, Dialect::Postgres) if !has_key => " NOT NULL".to_owned(),
             (true, Dialect::Postgres) => {
                 format!(" NOT NULL CONSTRAINT {} PRIMARY KEY", key_name_at(&model.name, stage))
@@ -171,7 +186,8 @@ fn column_definition(dialect: Dialect, field: &Field) -> String {
     format!("{} {}", column_name(dialect, &field.name), column_type_name(dialect, field.column_type()))
 }
 
-/// The statements for the indexes of a whole model, unique ones included.
+/// The statements for the indexes of a whole model: on SQLite the key first, then those of fields, unique ones
+/// included.
 #[must_use]
 pub fn create_indexes(dialect: Dialect, model: &Model) -> Vec<String> {
     create_indexes_at(dialect, model, Stage::Live)
@@ -180,7 +196,9 @@ pub fn create_indexes(dialect: Dialect, model: &Model) -> Vec<String> {
 /// [`create_indexes`] at a stage.
 #[must_use]
 pub fn create_indexes_at(dialect: Dialect, model: &Model, stage: Stage) -> Vec<String> {
-    model.fields.values().filter_map(|field| create_index_at(dialect, &model.name, field, stage)).collect()
+    let key = (dialect == Dialect::Sqlite).then(|| create_key_index(&model.name));
+    let of_field = |field: &Field| create_index_at(dialect, &model.name, field, stage);
+    key.into_iter().chain(model.fields.values().filter_map(of_field)).collect()
 }
 
 /// Adds the column of a field, without its indexes.

@@ -2,4 +2,5 @@
 
 pub(crate) mod connection;
 pub(crate) mod functions;
+pub(crate) mod interrupt;
 pub(crate) mod row_table;

@@ -6,7 +6,7 @@
 //! every model.
 //!
 //! # Why this is sound
-//! This is the one module of the crate with `unsafe`: the callbacks of a virtual table are C.
+//! The callbacks of a virtual table are C; besides them the crate has but one more of these, in `interrupt`.
 //!
 //! - Rows are lent by [`execute`] and by nothing else. It ends the loan before it returns, by a panic too; from then
 //!   on a cursor finds no rows where it had some. Only this thread can start on a loan, because loans are looked up
@@ -33,8 +33,9 @@ use diesel::result::Error as DieselError;
 use diesel::{RunQueryDsl, SqliteConnection};
 use libsqlite3_sys as ffi;
 use reinstate_describe::ddl::{Dialect, columns_max};
-use reinstate_describe::{Batch, CellValue, Value};
+use reinstate_describe::{Batch, Cell, CellValue};
 
+use super::interrupt;
 use crate::statement::Statement;
 
 /// The table's name. No model has a `$` in its own.
@@ -134,6 +135,10 @@ pub(crate) fn execute(
 struct Cursor {
     base: ffi::sqlite3_vtab_cursor,
     loan: Option<Arc<Loan>>,
+    /// The row that the cursor is on, null behind the last one; good while the rows are lent.
+    row: *const [Cell],
+    /// What its texts lie in; good as long.
+    arena: *const [u8],
 }
 
 impl Cursor {
@@ -145,7 +150,26 @@ impl Cursor {
         let rows = unsafe { loan.rows.load(Ordering::Relaxed).as_ref() }?;
         Some((rows, loan.at.load(Ordering::Relaxed)))
     }
+
+    /// Looks where the row lies that the cursor has come to, once for all its columns.
+    fn arrive(&mut self) {
+        (self.row, self.arena) = (NO_ROW, NO_ARENA);
+        let Some((rows, at)) = self.place() else { return };
+        let Some(row) = rows.numbers.get(at) else { return };
+        let (row, arena) = (ptr::from_ref(rows.batch.cells(*row)), rows.batch.arena().as_bytes());
+        (self.row, self.arena) = (row, ptr::from_ref(arena));
+    }
+
+    /// The cells of the row that the cursor is on, and what their texts lie in.
+    fn row(&self) -> Option<(&[Cell], &[u8])> {
+        self.place()?;
+        // SAFETY: `arrive` took both from the batch, which is borrowed as long as the loan has a place.
+        unsafe { Some((self.row.as_ref()?, self.arena.as_ref()?)) }
+    }
 }
+
+const NO_ROW: *const [Cell] = ptr::slice_from_raw_parts(ptr::null(), 0);
+const NO_ARENA: *const [u8] = ptr::slice_from_raw_parts(ptr::null(), 0);
 
 /// Runs a callback's work; a panic becomes an error of the statement.
 fn guarded(work: impl FnOnce() -> c_int) -> c_int {
@@ -189,7 +213,10 @@ unsafe extern "C" fn register(
     _api: *const ffi::sqlite3_api_routines,
 ) -> c_int {
     // SAFETY: SQLite gives the connection that it is opening; name and module live as long as the program.
-    unsafe { ffi::sqlite3_create_module_v2(db, NAME.as_ptr(), &raw const MODULE, ptr::null_mut(), None) }
+    unsafe {
+        interrupt::register(db);
+        ffi::sqlite3_create_module_v2(db, NAME.as_ptr(), &raw const MODULE, ptr::null_mut(), None)
+    }
 }
 
 /// The declaration of the table: its columns are never looked at but by their numbers.
@@ -266,7 +293,7 @@ unsafe extern "C" fn open(
 ) -> c_int {
     guarded(|| {
         let base = ffi::sqlite3_vtab_cursor { pVtab: ptr::null_mut() };
-        let new = Box::into_raw(Box::new(Cursor { base, loan: None }));
+        let new = Box::into_raw(Box::new(Cursor { base, loan: None, row: NO_ROW, arena: NO_ARENA }));
         // SAFETY: SQLite gives a place for the cursor, which `close` takes back.
         unsafe { cursor.write(new.cast()) };
         ffi::SQLITE_OK
@@ -298,56 +325,54 @@ unsafe extern "C" fn filter(
             .with_borrow(|loans| loans.iter().find(|(of, _)| *of == token).map(|(_, loan)| Arc::clone(loan)));
         let Some(loan) = &cursor.loan else { return ffi::SQLITE_MISUSE };
         loan.at.store(0, Ordering::Relaxed);
+        cursor.arrive();
         ffi::SQLITE_OK
     })
 }
 
 unsafe extern "C" fn next(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
-    // SAFETY: the cursor came from `open`, and nobody changes it during the call.
-    if let Some(loan) = unsafe { &(*cursor.cast::<Cursor>()).loan } {
-        loan.at.fetch_add(1, Ordering::Relaxed);
-    }
-    ffi::SQLITE_OK
+    guarded(|| {
+        // SAFETY: the cursor came from `open`, and nobody else uses it during the call.
+        let cursor = unsafe { &mut *cursor.cast::<Cursor>() };
+        if let Some(loan) = &cursor.loan {
+            loan.at.fetch_add(1, Ordering::Relaxed);
+        }
+        cursor.arrive();
+        ffi::SQLITE_OK
+    })
 }
 
 unsafe extern "C" fn eof(cursor: *mut ffi::sqlite3_vtab_cursor) -> c_int {
     // SAFETY: the cursor came from `open`, and nobody changes it during the call.
-    let cursor = unsafe { &*cursor.cast::<Cursor>() };
-    let is_on_row = cursor.place().is_some_and(|(rows, at)| at < rows.numbers.len());
-    c_int::from(!is_on_row)
+    c_int::from(unsafe { &*cursor.cast::<Cursor>() }.row().is_none())
 }
 
-/// Hands the value of a column over. What is not handed over is null to SQLite.
+/// Hands the value of a column over. What is not handed over is null to SQLite. Nothing here panics, and it is called
+/// for every value: it goes without [`guarded`].
 unsafe extern "C" fn column(
     cursor: *mut ffi::sqlite3_vtab_cursor,
     context: *mut ffi::sqlite3_context,
     column: c_int,
 ) -> c_int {
-    guarded(|| {
-        // SAFETY: the cursor came from `open`, and nobody changes it during the call.
-        let cursor = unsafe { &*cursor.cast::<Cursor>() };
-        let Some((rows, at)) = cursor.place() else { return ffi::SQLITE_ABORT };
-        let (Some(row), Ok(column)) = (rows.numbers.get(at), usize::try_from(column)) else {
-            return ffi::SQLITE_MISUSE;
-        };
-        match rows.batch.value(*row, column) {
-            Value::Absent | Value::Null => {}
-            // SAFETY: SQLite gives the place for the value.
-            Value::Int(number) => unsafe { ffi::sqlite3_result_int64(context, number) },
+    // SAFETY: the cursor came from `open`, and nobody changes it during the call.
+    let Some((row, arena)) = (unsafe { &*cursor.cast::<Cursor>() }).row() else { return ffi::SQLITE_ABORT };
+    match row.get(column as usize) {
+        None | Some(Cell::Absent | Cell::Null) => {}
+        // SAFETY: SQLite gives the place for the value.
+        Some(Cell::Int(number)) => unsafe { ffi::sqlite3_result_int64(context, *number) },
+        Some(Cell::Text { start, len }) => {
+            let start = *start as usize;
+            let Some(text) = arena.get(start..start.saturating_add(*len as usize)) else {
+                return ffi::SQLITE_CORRUPT;
+            };
+            let (first, encoding) = (text.as_ptr().cast(), ffi::SQLITE_UTF8 as u8);
             // SAFETY: as above; the text lies in the batch, which outlives the statement's run.
-            Value::Text(text) => unsafe {
-                let (encoding, len) = (ffi::SQLITE_UTF8 as u8, text.len() as u64);
-                ffi::sqlite3_result_text64(
-                    context,
-                    text.as_ptr().cast(),
-                    len,
-                    ffi::SQLITE_STATIC(),
-                    encoding,
-                );
-            },
+            unsafe {
+                ffi::sqlite3_result_text64(context, first, u64::from(*len), ffi::SQLITE_STATIC(), encoding);
+            }
         }
-        ffi::SQLITE_OK
-    })
+    }
+    ffi::SQLITE_OK
 }
 
 unsafe extern "C" fn rowid(cursor: *mut ffi::sqlite3_vtab_cursor, number: *mut ffi::sqlite3_int64) -> c_int {

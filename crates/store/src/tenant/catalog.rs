@@ -74,11 +74,10 @@ impl SnapshotCache {
 
 /// Reads every definition.
 pub(super) fn read(connection: &mut Database) -> Result<Catalog, StoreError> {
-    let models = rows(connection, "SELECT \"name\", \"definition\" FROM \"$models\" ORDER BY \"position\"")?;
-    let fields = rows(
-        connection,
-        "SELECT \"model\", \"definition\" FROM \"$fields\" ORDER BY \"model\", \"position\"",
-    )?;
+    let models = "SELECT \"name\", \"definition\" FROM \"$models\" ORDER BY \"position\"";
+    let models = definitions(connection, &Statement::new(models))?;
+    let fields = "SELECT \"model\", \"definition\" FROM \"$fields\" ORDER BY \"model\", \"position\"";
+    let fields = definitions(connection, &Statement::new(fields))?;
     let mut catalog = Catalog::default();
     let mut by_model: HashMap<Name, Vec<Field>> = HashMap::new();
     for (model, definition) in fields {
@@ -92,6 +91,22 @@ pub(super) fn read(connection: &mut Database) -> Result<Catalog, StoreError> {
         catalog.insert(model);
     }
     Ok(catalog)
+}
+
+/// Reads the definition of one model; [`StoreError::ModelNotFound`] where there is none.
+pub(super) fn model_read(connection: &mut Database, model: &Name) -> Result<Model, StoreError> {
+    let mut of_model = Statement::new("SELECT \"name\", \"definition\" FROM \"$models\" WHERE ");
+    push_named(connection.dialect(), "name", model, &mut of_model);
+    let mut of_fields = Statement::new("SELECT \"model\", \"definition\" FROM \"$fields\" WHERE ");
+    push_named(connection.dialect(), "model", model, &mut of_fields);
+    of_fields.sql(" ORDER BY \"position\"");
+    let found = definitions(connection, &of_model)?.into_iter().next();
+    let (name, definition) = found.ok_or_else(|| StoreError::ModelNotFound { model: model.to_string() })?;
+    let mut read = model_from_catalog(&definition).map_err(|faults| damaged(&name, &faults))?;
+    for (_, definition) in definitions(connection, &of_fields)? {
+        read = read.with_field(field_from_catalog(&definition).map_err(|faults| damaged(&name, &faults))?);
+    }
+    Ok(read)
 }
 
 /// Adds a model and its fields. Like every change of definitions it is followed by [`changed`] before its transaction
@@ -216,9 +231,9 @@ fn write(connection: &mut Database, statement: &Statement) -> Result<(), StoreEr
         .map_err(|error| StoreError::from_diesel("writing a definition", error))
 }
 
-fn rows(connection: &mut Database, sql: &str) -> Result<Vec<(Name, Json)>, StoreError> {
+fn definitions(connection: &mut Database, statement: &Statement) -> Result<Vec<(Name, Json)>, StoreError> {
     let doing = "reading the definitions";
-    let rows = Statement::new(sql).rows(connection).map_err(|error| StoreError::from_diesel(doing, error))?;
+    let rows = statement.rows(connection).map_err(|error| StoreError::from_diesel(doing, error))?;
     rows.iter()
         .map(|row| {
             let name = Name::new(row.text(0).unwrap_or_default());

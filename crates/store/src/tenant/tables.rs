@@ -23,27 +23,20 @@ pub(super) type GoOn<'a> = &'a dyn Fn() -> bool;
 
 /// Creates a model: definition, table, indexes.
 pub(super) fn model_create(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
-    model_create_with(connection, model, |_| true)
-}
-
-/// [`model_create`] with the indexes of some fields only; the others are the caller's business.
-pub(super) fn model_create_with(
-    connection: &mut Database,
-    model: &Model,
-    has_index: impl Fn(&Field) -> bool,
-) -> Result<(), StoreError> {
     let dialect = connection.dialect();
     model_define(connection, model)?;
     define(connection, &ddl::create_table(dialect, model))?;
-    let fields = model.fields.values().filter(|field| has_index(field));
-    let indexes: Vec<_> = fields.filter_map(|field| ddl::create_index(dialect, &model.name, field)).collect();
-    define_all(connection, &indexes)
+    define_all(connection, &ddl::create_indexes(dialect, model))
 }
 
-/// Creates a model whose table gets its key and indexes later. For PostgreSQL.
+/// Creates a model whose table gets its key and indexes later; when is the caller's business.
 pub(super) fn model_create_without_keys(connection: &mut Database, model: &Model) -> Result<(), StoreError> {
     model_define(connection, model)?;
-    define(connection, &ddl::create_table_without_key_at(model, Stage::Live))
+    let sql = match connection.dialect() {
+        Dialect::Sqlite => ddl::create_table(Dialect::Sqlite, model),
+        Dialect::Postgres => ddl::create_table_without_key_at(model, Stage::Live),
+    };
+    define(connection, &sql)
 }
 
 fn model_define(connection: &mut Database, model: &Model) -> Result<(), StoreError> {

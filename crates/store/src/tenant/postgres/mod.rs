@@ -9,7 +9,7 @@ mod keys;
 mod lock_budget;
 mod locks;
 mod queue;
-mod seen;
+pub(super) mod seen;
 mod source;
 mod target;
 mod writer;

@@ -31,7 +31,7 @@ const INDEXED_LIST_BYTES_MAX: usize = 300;
 
 /// What a table holds of ids and unique values.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(in crate::tenant) struct Seen {
     watched: Vec<Watched>,
     hashes: Hashes,
     hasher: RandomState,
@@ -60,7 +60,7 @@ enum Greatest {
 
 impl Seen {
     /// An empty table of a model; `None` where equal values of a unique field cannot be told by their texts.
-    pub(super) fn nothing_of(model: &Model) -> Option<Self> {
+    pub(in crate::tenant) fn nothing_of(model: &Model) -> Option<Self> {
         let mut watched = vec![Watched::new(Name::new("id").ok()?, true, INDEXED_BYTES_MAX)];
         for field in model.fields.values().filter(|field| field.unique || field.index) {
             let is_plain = is_plain(field.column_type());
@@ -74,7 +74,7 @@ impl Seen {
     }
 
     /// Whether surely none of the batch's ids is there.
-    pub(super) fn knows_no_id_of(&self, batch: &Batch) -> bool {
+    pub(in crate::tenant) fn knows_no_id_of(&self, batch: &Batch) -> bool {
         let Some(ids) = self.watched.first() else { return false };
         rows_in_order(batch).iter().all(|row| {
             let id = Value::Text(batch.id(*row));
@@ -85,7 +85,7 @@ impl Seen {
 
     /// Remembers a batch. False: something of it may be there already, or may be too long for an index; then no more
     /// may be asked.
-    pub(super) fn admits(&mut self, batch: &Batch) -> bool {
+    pub(in crate::tenant) fn admits(&mut self, batch: &Batch) -> bool {
         let rows = rows_in_order(batch);
         let Self { watched, hashes, hasher } = self;
         watched.iter_mut().enumerate().all(|(number, column)| {

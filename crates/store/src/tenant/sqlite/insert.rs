@@ -18,6 +18,8 @@ pub(super) enum OnId {
     /// The same, and most of the rows are expected to be there: their ids are looked for before anything else of
     /// them is read.
     NothingMostly,
+    /// Surely none is there, and there may be no key to ask.
+    Unasked,
 }
 
 /// An insert for one group of rows, whichever they are.
@@ -46,6 +48,7 @@ impl Insert {
         // Without a condition `ON` would be read as a part of the table's join.
         let tail = match on_id {
             OnId::Update => format!("WHERE true ON CONFLICT (\"id\") DO UPDATE SET {}", updates.join(", ")),
+            OnId::Unasked => String::new(),
             OnId::Nothing => "WHERE true ON CONFLICT (\"id\") DO NOTHING".to_owned(),
             OnId::NothingMostly => format!(
                 "AS \"$row\" WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE \"id\" = \"$row\".c{}) \

@@ -1,7 +1,7 @@
 //! Restores into a tenant's file, and extracts out of it.
 
 mod insert;
-mod late_indexes;
+mod late_keys;
 mod source;
 mod target;
 mod writer;

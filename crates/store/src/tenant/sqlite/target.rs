@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use diesel::ConnectionError;
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::{ConnectionError, QueryResult};
 use reinstate_describe::ddl::{Dialect, table_name};
 use reinstate_describe::{Batch, Catalog, Field, Model, Name};
 use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, TargetError, WriteOutcome};
@@ -13,11 +13,12 @@ use reinstate_engine::{Cancellation, Conflict, Existing, RunMark, Target, Target
 use super::super::by_id::records_find;
 use super::super::target_error::{failed, from_store};
 use super::super::{RunToken, catalog, marks, tables};
-use super::late_indexes::{LateIndexes, is_plain};
+use super::late_keys::LateKeys;
 use super::writer::Writer;
 use crate::database::Database;
 use crate::error::is_busy;
 use crate::sqlite::connection::{self, RESTORE_CACHE_KIB};
+use crate::sqlite::interrupt;
 use crate::statement::Statement;
 
 /// How long one attempt at the write lock waits before the run is asked whether it should stop: a cancel is
@@ -29,7 +30,7 @@ const ATTEMPT_MS: u32 = 50;
 pub(in crate::tenant) struct SqliteTarget {
     connection: Database,
     writer: Writer,
-    late_indexes: LateIndexes,
+    late_keys: LateKeys,
     cancellation: Cancellation,
     /// Whether the run changed definitions.
     has_defined: bool,
@@ -66,7 +67,7 @@ impl SqliteTarget {
         let mut target = Self {
             connection,
             writer: Writer::default(),
-            late_indexes: LateIndexes::default(),
+            late_keys: LateKeys::default(),
             cancellation: cancellation.clone(),
             has_defined: false,
             is_open: true,
@@ -79,6 +80,20 @@ impl SqliteTarget {
 }
 
 impl SqliteTarget {
+    /// Does work that may make indexes, which takes as long as there are rows and ends early where the run is asked to
+    /// stop.
+    fn indexes_make<T>(
+        &mut self,
+        work: impl FnOnce(&mut LateKeys, &mut Database) -> QueryResult<T>,
+    ) -> Result<T, TargetError> {
+        let Self { late_keys, connection, cancellation, .. } = self;
+        let made = interrupt::while_wanted(cancellation, || work(late_keys, connection));
+        made.map_err(|error| match cancellation.stopped() {
+            Some(_) => TargetError::Stopped,
+            None => failed("making the indexes of filled models", error),
+        })
+    }
+
     /// Fails where long work may have ended early because the run was asked to stop.
     fn not_stopped(&self) -> Result<(), TargetError> {
         if self.cancellation.stopped().is_some() { Err(TargetError::Stopped) } else { Ok(()) }
@@ -91,16 +106,16 @@ impl Target for SqliteTarget {
     }
 
     fn model_create(&mut self, model: &Model) -> Result<(), TargetError> {
-        tables::model_create_with(&mut self.connection, model, |field| !is_plain(field))
-            .map_err(from_store)?;
+        tables::model_create_without_keys(&mut self.connection, model).map_err(from_store)?;
         self.has_defined = true;
-        self.late_indexes.model_created(model);
+        self.late_keys.model_created(model);
         self.writer.model_emptied(&model.name);
         Ok(())
     }
 
     fn fields_add(&mut self, model: &Name, fields: &[Field]) -> Result<(), TargetError> {
         self.has_defined = true;
+        self.indexes_make(|late_keys, connection| late_keys.make(connection, model))?;
         let existing = catalog::field_count(&mut self.connection, model).map_err(from_store)?;
         let cancellation = self.cancellation.clone();
         let go_on = || cancellation.stopped().is_none();
@@ -120,30 +135,44 @@ impl Target for SqliteTarget {
     }
 
     fn records_clear(&mut self, model: &Name) -> Result<u64, TargetError> {
+        let model = catalog::model_read(&mut self.connection, model).map_err(from_store)?;
+        let name = &model.name;
         // Without a condition SQLite drops whole pages, and still counts the rows.
-        let removed = Statement::once(format!("DELETE FROM {}", table_name(Dialect::Sqlite, model)))
+        let removed = Statement::once(format!("DELETE FROM {}", table_name(Dialect::Sqlite, name)))
             .run(&mut self.connection)
             .map_err(|error| failed("emptying a model", error))?;
-        self.late_indexes.model_emptied(model);
-        self.writer.model_emptied(model);
+        self.writer.model_emptied(name);
+        self.late_keys.model_emptied(model);
         Ok(removed as u64)
     }
 
     fn records_find(&mut self, batch: &Batch, columns: &[usize]) -> Result<Existing, TargetError> {
+        if self.late_keys.knows_no_id_of(batch) {
+            return Ok(Existing::new());
+        }
+        let model = &batch.layout().model().name;
+        self.indexes_make(|late_keys, connection| late_keys.before_search(connection, model))?;
         records_find(&mut self.connection, batch, columns).map_err(|error| failed("reading records", error))
     }
 
     fn records_write(&mut self, batch: &Batch, conflict: Conflict) -> Result<WriteOutcome, TargetError> {
-        self.late_indexes
-            .before_write(&mut self.connection, batch.layout().model())
-            .and_then(|()| self.writer.write(&mut self.connection, batch, conflict))
-            .map_err(|error| failed("writing records", error))
+        let is_unasked =
+            self.indexes_make(|late_keys, connection| late_keys.before_write(connection, batch))?;
+        let written = if is_unasked {
+            self.writer.write_unasked(&mut self.connection, batch)
+        } else {
+            self.writer.write(&mut self.connection, batch, conflict)
+        };
+        written.map_err(|error| failed("writing records", error))
+    }
+
+    fn records_end(&mut self, model: &Name) -> Result<(), TargetError> {
+        // While the end of the table is still in the page cache.
+        self.indexes_make(|late_keys, connection| late_keys.make(connection, model))
     }
 
     fn commit(mut self: Box<Self>, mark: &RunMark) -> Result<(), TargetError> {
-        self.late_indexes
-            .make(&mut self.connection)
-            .map_err(|error| failed("making the indexes of filled models", error))?;
+        self.indexes_make(LateKeys::make_all)?;
         if self.has_defined {
             catalog::changed(&mut self.connection).map_err(from_store)?;
         }

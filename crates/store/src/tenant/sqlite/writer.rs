@@ -14,7 +14,7 @@ use crate::statement::Statement;
 use diesel::connection::CacheSize;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::{Connection, QueryResult};
-use reinstate_describe::ddl::{Dialect, SEQUENCE_COLUMN, table_name};
+use reinstate_describe::ddl::{Dialect, SEQUENCE_COLUMN, key_index_name, table_name};
 use reinstate_describe::{Batch, Name, RowGroup};
 use reinstate_engine::{Conflict, ConflictRow, RefusedRow, WriteOutcome};
 
@@ -59,7 +59,7 @@ impl Writer {
         let mut refused = Vec::new();
         for group in batch.groups() {
             self.keep_few_statements(connection, model, &group.columns);
-            let rows = self.ordered(connection, &table, batch, group)?;
+            let rows = self.ordered(connection, batch, group)?;
             if most_are_there && write_mostly_there(connection, &table, batch, group, rows)? {
                 continue;
             }
@@ -90,16 +90,34 @@ impl Writer {
         Ok(outcome)
     }
 
+    /// Writes a batch of which surely nothing is there, into a table that has no key to ask.
+    pub(super) fn write_unasked(
+        &mut self,
+        connection: &mut Database,
+        batch: &Batch,
+    ) -> QueryResult<WriteOutcome> {
+        let model = &batch.layout().model().name;
+        let table = table_name(Dialect::Sqlite, model);
+        for group in batch.groups() {
+            self.keep_few_statements(connection, model, &group.columns);
+            let insert = Insert::new(&table, batch, group, OnId::Unasked);
+            let written = insert.execute(connection, Rows { batch, numbers: &group.rows });
+            written.map_err(|stopped| stopped.error)?;
+        }
+        self.most_are_there = false;
+        Ok(WriteOutcome { inserted: batch.rows_to_write() as u64, ..WriteOutcome::default() })
+    }
+
     /// The rows of a group in the order in which they are best written: neighbours in the index of ids one after
     /// the other. Where a field is unique the order of lines decides whether a value is free, so it stays.
     fn ordered<'a>(
         &'a mut self,
         connection: &mut Database,
-        table: &str,
         batch: &Batch,
         group: &'a RowGroup,
     ) -> QueryResult<&'a [u32]> {
-        if group.rows.is_sorted_by_key(|row| batch.id(*row)) || has_unique_field(connection, table)? {
+        let model = &batch.layout().model().name;
+        if group.rows.is_sorted_by_key(|row| batch.id(*row)) || has_unique_field(connection, model)? {
             return Ok(&group.rows);
         }
         self.order.clear();
@@ -131,10 +149,12 @@ fn greatest_number(connection: &mut Database, table: &str) -> QueryResult<i64> {
 }
 
 /// Whether the table refuses rows for more than their ids.
-fn has_unique_field(connection: &mut Database, table: &str) -> QueryResult<bool> {
+fn has_unique_field(connection: &mut Database, model: &Name) -> QueryResult<bool> {
+    let table = table_name(Dialect::Sqlite, model);
     let mut statement = Statement::new("SELECT EXISTS (SELECT 1 FROM pragma_index_list(");
     // A key that is part of the table itself has another origin.
-    statement.text(table.trim_matches('"')).sql(") WHERE \"unique\" AND \"origin\" = 'c')");
+    statement.text(table.trim_matches('"')).sql(") WHERE \"unique\" AND \"origin\" = 'c' AND \"name\" <> ");
+    statement.text(key_index_name(model).trim_matches('"')).sql(")");
     Ok(statement.number(connection)? != 0)
 }
 

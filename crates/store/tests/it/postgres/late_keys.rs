@@ -23,7 +23,7 @@ type Row = (u16, Values);
 type Values = (Option<Option<u8>>, Option<i8>, bool);
 
 #[derive(Debug, Clone)]
-struct Case {
+pub(crate) struct Case {
     way: Way,
     conflict: Conflict,
     model: Model,
@@ -59,7 +59,7 @@ fn batches() -> impl Strategy<Value = Vec<Vec<Row>>> {
     prop_oneof![shuffled(90_u16), shuffled(60_000_u16), ascending]
 }
 
-fn case() -> impl Strategy<Value = Case> {
+pub(crate) fn case() -> impl Strategy<Value = Case> {
     let conflict = prop_oneof![
         Just(Conflict::Update),
         (0..40_usize).prop_map(|report_max| Conflict::Ignore { report_max }),
@@ -94,7 +94,7 @@ fn state(tenant: &Tenant, id: &str) -> Vec<String> {
     schema.map(str::to_owned).chain(Subject::records(tenant, "items")).collect()
 }
 
-fn run(store: &Store, number: u32, case: &Case) {
+pub(crate) fn run(store: &Store, number: u32, case: &Case) {
     let (late_id, ready_id) = (format!("late-{number}"), format!("ready-{number}"));
     let (late, ready) = (tenant_of(store, &late_id), tenant_of(store, &ready_id));
     seed(&ready, &case.model, &[]);

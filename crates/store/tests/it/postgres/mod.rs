@@ -3,7 +3,7 @@
 mod copies;
 mod extracts;
 mod faults;
-mod late_keys;
+pub(crate) mod late_keys;
 mod names;
 mod proxy;
 mod runs;

@@ -1,3 +1,4 @@
 //! What is so on SQLite only.
 
 mod files;
+mod late_keys;
