@@ -18,11 +18,8 @@ const READ_BYTES: usize = 64 << 10;
 /// decoder holds a whole window in memory.
 const ZSTD_WINDOW_LOG_MAX: u32 = 24;
 
-/// A source of inflated bytes that names its entry in errors. Hides the type of the reader below.
+/// A source of inflated bytes. Hides the type of the reader below.
 pub(crate) trait Content {
-    /// The entry, as errors name it.
-    fn entry(&self) -> &str;
-
     /// Puts the next bytes into `into` and says how many; 0 only at the end, once everything has been verified.
     fn fill(&mut self, into: &mut [u8]) -> Result<usize, ArchiveError>;
 }
@@ -106,10 +103,6 @@ impl<'a, R: Read + Seek> EntryContent<'a, R> {
 }
 
 impl<R: Read + Seek> Content for EntryContent<'_, R> {
-    fn entry(&self) -> &str {
-        &self.entry
-    }
-
     fn fill(&mut self, into: &mut [u8]) -> Result<usize, ArchiveError> {
         if self.ended || into.is_empty() {
             return Ok(0);

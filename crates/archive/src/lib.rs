@@ -13,6 +13,7 @@
 //!
 //! Nothing here knows what a model or a field is: the model of an entry is the text in its file name.
 
+mod ahead;
 mod archive;
 mod content;
 mod cursor;

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use crate::ahead::Ahead;
 use crate::content::Content;
 use crate::error::ArchiveError;
 
@@ -29,7 +30,8 @@ pub struct Line<'a> {
 /// The lines are good for use, not yet for keeping: only `Ok(None)` says that the entry ended as the directory
 /// and the manifest promise.
 pub struct LineReader<'a> {
-    content: Box<dyn Content + 'a>,
+    entry: String,
+    content: Source<'a>,
     line_bytes_max: usize,
     records_listed: Option<u64>,
     buffer: Vec<u8>,
@@ -48,6 +50,14 @@ pub struct LineReader<'a> {
     state: State,
 }
 
+/// Where the bytes of the entry come from.
+pub(crate) enum Source<'a> {
+    /// They are inflated when they are needed.
+    Here(Box<dyn Content + 'a>),
+    /// Another thread inflates them.
+    Ahead(Ahead),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// More bytes may come.
@@ -61,7 +71,7 @@ enum State {
 impl std::fmt::Debug for LineReader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LineReader")
-            .field("entry", &self.content.entry())
+            .field("entry", &self.entry)
             .field("lines", &self.lines)
             .field("records", &self.records)
             .field("state", &self.state)
@@ -70,17 +80,20 @@ impl std::fmt::Debug for LineReader<'_> {
 }
 
 impl<'a> LineReader<'a> {
-    /// Reads `content`; the count of records is compared with `records_listed` at the end.
+    /// Reads `content` of `entry`, as errors name it; the count of records is compared with `records_listed` at the
+    /// end.
     pub(crate) fn new(
-        content: Box<dyn Content + 'a>,
+        entry: String,
+        content: Source<'a>,
         line_bytes_max: usize,
         records_listed: Option<u64>,
     ) -> Self {
         Self {
+            entry,
             content,
             line_bytes_max,
             records_listed,
-            buffer: vec![0; BUFFER_BYTES],
+            buffer: Vec::new(),
             held: 0..0,
             searched: 0,
             produced_bytes: 0,
@@ -109,7 +122,7 @@ impl<'a> LineReader<'a> {
     /// further calls give [`Spent`](ArchiveError::Spent).
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>, ArchiveError> {
         if self.state == State::Failed {
-            return Err(ArchiveError::Spent { entry: self.content.entry().to_owned() });
+            return Err(ArchiveError::Spent { entry: self.entry.clone() });
         }
         match self.advance() {
             Ok(None) => Ok(None),
@@ -120,7 +133,7 @@ impl<'a> LineReader<'a> {
                     Err(error) => {
                         self.state = State::Failed;
                         Err(ArchiveError::BadUtf8 {
-                            entry: self.content.entry().to_owned(),
+                            entry: self.entry.clone(),
                             line: self.lines,
                             column: error.valid_up_to() + 1,
                         })
@@ -204,22 +217,34 @@ impl<'a> LineReader<'a> {
             return Err(self.line_too_long());
         }
         if self.stop.as_ref().is_some_and(|stop| stop()) {
-            return Err(ArchiveError::Stopped { entry: self.content.entry().to_owned() });
+            return Err(ArchiveError::Stopped { entry: self.entry.clone() });
         }
-        if self.held.start > 0 {
-            self.buffer.copy_within(self.held.clone(), 0);
-            self.held = 0..self.held.len();
-        }
-        if self.held.end == self.buffer.len() {
-            let longest = self.line_bytes_max.saturating_add(BUFFER_BYTES);
-            self.buffer.resize((self.buffer.len() * 2).min(longest), 0);
-        }
-        let room = self.buffer.get_mut(self.held.end..).unwrap_or_default();
-        let count = self.content.fill(room)?;
+        let longest = self.line_bytes_max.saturating_add(BUFFER_BYTES);
+        let count = match &mut self.content {
+            Source::Here(content) => {
+                if self.held.start > 0 {
+                    self.buffer.copy_within(self.held.clone(), 0);
+                    self.held = 0..self.held.len();
+                }
+                if self.held.end == self.buffer.len() {
+                    let length = (self.buffer.len() * 2).min(longest).max(BUFFER_BYTES);
+                    self.buffer.resize(length, 0);
+                }
+                let count = content.fill(self.buffer.get_mut(self.held.end..).unwrap_or_default())?;
+                self.held.end += count;
+                count
+            }
+            Source::Ahead(ahead) => {
+                let next = ahead.next(&mut self.buffer, self.held.clone(), longest);
+                let stopped = || Err(ArchiveError::Stopped { entry: self.entry.clone() });
+                let (held, count) = next.unwrap_or_else(stopped)?;
+                self.held = held;
+                count
+            }
+        };
         if count == 0 {
             self.state = State::AllRead;
         }
-        self.held.end += count;
         self.produced_bytes += count as u64;
         Ok(())
     }
@@ -229,20 +254,14 @@ impl<'a> LineReader<'a> {
     }
 
     fn line_too_long(&self) -> ArchiveError {
-        ArchiveError::LineTooLong {
-            entry: self.content.entry().to_owned(),
-            line: self.lines,
-            limit: self.line_bytes_max,
-        }
+        ArchiveError::LineTooLong { entry: self.entry.clone(), line: self.lines, limit: self.line_bytes_max }
     }
 
     fn check_records(&self) -> Result<(), ArchiveError> {
         match self.records_listed {
-            Some(listed) if listed != self.records => Err(ArchiveError::RecordsMismatch {
-                entry: self.content.entry().to_owned(),
-                listed,
-                actual: self.records,
-            }),
+            Some(listed) if listed != self.records => {
+                Err(ArchiveError::RecordsMismatch { entry: self.entry.clone(), listed, actual: self.records })
+            }
             _ => Ok(()),
         }
     }

@@ -1,13 +1,14 @@
-//! The data half of a restore: one file at a time, read and parsed on one thread, written on another.
+//! The data half of a restore: one file at a time, read and parsed on one thread, written on another; a large one is
+//! inflated on a third.
 //!
-//! Between the two stands a channel of few batches, each bounded in bytes, so that memory does not grow with
+//! Before the writing thread stands a channel of few batches, each bounded in bytes, so that memory does not grow with
 //! the archive. A small file is read and written in turns on one thread: with thousands of models, threads would cost
 //! more than their records.
 
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
-use reinstate_archive::{Archive, ArchiveError, DataEntry};
+use reinstate_archive::{Archive, ArchiveError, DataEntry, LineReader};
 use reinstate_describe::record::{
     AccessListMode, BATCH_BYTES_MAX, BatchBuilder, FaultCode, IdMode, ParseOptions, Parsed, RecordFault,
     RecordParser,
@@ -32,6 +33,9 @@ const CHANNEL_BYTES_MAX: usize = 3 * BATCH_BYTES_MAX;
 /// Files of fewer bytes, inflated, are read and written on one thread: they are done about as soon as another would
 /// have started.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024;
+
+/// Files of as many bytes, inflated, are inflated and verified on a thread of their own, ahead of the one that reads.
+const AHEAD_BYTES_MIN: u64 = 1024 * 1024;
 
 /// Skipped records that the log names, a model; the rest is a number.
 pub(crate) const SKIPS_LOGGED_MAX: usize = 1_000;
@@ -88,10 +92,11 @@ pub(crate) fn import<R: Read + Seek + Send>(
     let mut writer = Writer::new(plan, &layout, target, shared, reporter)?;
     let written = if plan.entry.uncompressed_bytes < ONE_THREAD_BYTES_MAX {
         let mut written = Ok(());
-        let read = read(archive, &plan.entry, layout, shared, &mut |parcel, _| {
+        let mut deliver = |parcel, _| {
             written = writer.take(&parcel);
             written.is_ok()
-        });
+        };
+        let read = read(|| archive.lines(&plan.entry.name), &plan.entry, layout, shared, &mut deliver);
         written.and(read)
     } else {
         write_while_reading(archive, &plan.entry, layout, shared, &mut writer)
@@ -112,7 +117,12 @@ fn write_while_reading<R: Read + Seek + Send>(
     std::thread::scope(|scope| {
         let reading = scope.spawn(move || {
             let mut deliver = |parcel, bytes| sender.send(parcel, bytes);
-            read(archive, entry, layout, shared, &mut deliver)
+            let name = &entry.name;
+            if entry.uncompressed_bytes < AHEAD_BYTES_MIN {
+                read(move || archive.lines(name), entry, layout, shared, &mut deliver)
+            } else {
+                read(move || archive.lines_ahead(name, scope), entry, layout, shared, &mut deliver)
+            }
         });
         let written = writer.write_all(receiver);
         let read = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -125,11 +135,11 @@ fn write_while_reading<R: Read + Seek + Send>(
 type Deliver<'a> = dyn FnMut(Parcel, usize) -> bool + 'a;
 
 /// The reading side: inflates, splits, parses and batches, until the file or the writer ends.
-fn read<R: Read + Seek>(
-    archive: &mut Archive<R>,
+fn read<'a>(
+    lines: impl FnOnce() -> Result<LineReader<'a>, ArchiveError>,
     entry: &DataEntry,
     layout: Arc<Layout>,
-    shared: &Shared<'_>,
+    shared: &'a Shared<'_>,
     deliver: &mut Deliver<'_>,
 ) -> Result<(), RestoreError> {
     let access_lists = if shared.request.caller.level >= AccessLevel::Full {
@@ -145,7 +155,7 @@ fn read<R: Read + Seek>(
     let mut reading =
         Reading { builder: BatchBuilder::new(layout), generated_ids: 0, bytes_sent: 0, deliver };
     let stopped = || shared.cancellation.stopped().is_some();
-    let mut lines = archive.lines(&entry.name)?.with_stop(stopped);
+    let mut lines = lines()?.with_stop(stopped);
     let new_id = || shared.ids.record_id();
     loop {
         let bytes_read = lines.bytes_read();

@@ -48,7 +48,8 @@ fn a_byte_order_mark_is_taken_off_the_first_line_only() {
 #[test]
 fn lines_around_the_size_of_the_buffer_arrive_whole() {
     let size = 256 << 10;
-    for length in [size - 1, size, size + 1, 2 * size, 3 * size + 7] {
+    let room = 16 << 10;
+    for length in [room - 1, room, room + 1, size - 1, size, size + 1, 2 * size, 3 * size + 7] {
         let long = "x".repeat(length);
         let content = format!("a\n{long}\nb\n{long}");
         let entry = Entry::stored("a.jsonl", content.as_bytes());
@@ -62,6 +63,23 @@ fn lines_of_every_length_arrive_whole() {
     let lines = lines_of(zip([Entry::deflated("a.jsonl", content.as_bytes())]), "a.jsonl").unwrap();
     assert_eq!(lines.len(), 999);
     assert!(lines.iter().all(|(number, text)| text.len() as u64 + 1 == *number));
+}
+
+#[test]
+fn a_reader_that_is_dropped_or_stopped_ends_the_thread_ahead_of_it() {
+    let content = "{}\n".repeat(2 << 20);
+    let mut archive = open(zip([Entry::deflated("a.jsonl", content.as_bytes())])).unwrap();
+    std::thread::scope(|scope| {
+        let mut lines = archive.lines_ahead("a.jsonl", scope).unwrap();
+        assert_eq!(lines.next_line().unwrap().unwrap().text, "{}");
+    });
+    let read = std::thread::scope(|scope| {
+        let asked = std::cell::Cell::new(0);
+        let stop = move || asked.replace(asked.get() + 1) == 3;
+        let mut lines = archive.lines_ahead("a.jsonl", scope).unwrap().with_stop(stop);
+        std::iter::from_fn(|| lines.next_line().map(|line| line.map(drop)).transpose()).find_map(Result::err)
+    });
+    assert!(matches!(read, Some(ArchiveError::Stopped { entry }) if entry == "a.jsonl"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod written;
 
 use std::io::Cursor;
 
-use reinstate_archive::{Archive, ArchiveError, Limits};
+use reinstate_archive::{Archive, ArchiveError, Limits, LineReader};
 
 /// Opens bytes under the default limits.
 fn open(bytes: Vec<u8>) -> Result<Archive<Cursor<Vec<u8>>>, ArchiveError> {
@@ -30,10 +30,16 @@ fn lines_of(bytes: Vec<u8>, entry: &str) -> Result<Vec<(u64, String)>, ArchiveEr
     lines_within(bytes, entry, Limits::default())
 }
 
-/// [`lines_of`] under other limits.
+/// [`lines_of`] under other limits. The entry is inflated on this thread and on another, with one outcome.
 fn lines_within(bytes: Vec<u8>, entry: &str, limits: Limits) -> Result<Vec<(u64, String)>, ArchiveError> {
     let mut archive = Archive::open(Cursor::new(bytes), limits)?;
-    let mut reader = archive.lines(entry)?;
+    let lines = archive.lines(entry).and_then(all_lines);
+    let ahead = std::thread::scope(|scope| archive.lines_ahead(entry, scope).and_then(all_lines));
+    assert_eq!(format!("{lines:?}"), format!("{ahead:?}"));
+    lines
+}
+
+fn all_lines(mut reader: LineReader<'_>) -> Result<Vec<(u64, String)>, ArchiveError> {
     let mut lines = Vec::new();
     while let Some(line) = reader.next_line()? {
         lines.push((line.number, line.text.to_owned()));

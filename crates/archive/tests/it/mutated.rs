@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use reinstate_archive::{Archive, Limits, check_upload};
 
+use crate::all_lines;
 use crate::forge::{Entry, Forge};
 
 /// Small limits, so that a changed size can't make a case slow.
@@ -86,8 +87,9 @@ fn read_all(bytes: &[u8]) {
         let _ = archive.describe_text();
         let names: Vec<_> = archive.data_entries().map(|entry| entry.name.clone()).collect();
         for name in names {
-            let mut lines = archive.lines(&name).unwrap();
-            while let Ok(Some(_)) = lines.next_line() {}
+            let lines = archive.lines(&name).and_then(all_lines);
+            let ahead = std::thread::scope(|scope| archive.lines_ahead(&name, scope).and_then(all_lines));
+            assert_eq!(format!("{lines:?}"), format!("{ahead:?}"));
         }
     } else {
         assert!(!inspection.faults.is_empty(), "an inspection finds what opening refuses");
