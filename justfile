@@ -43,6 +43,10 @@ bench-api *ARGS:
 crash-soak:
     REINSTATE_TEST_CRASH_RECORDS=200000 REINSTATE_TEST_CRASH_KILLS=10 cargo test --release -p reinstate --test it -- killed
 
+# Asks both databases for their plans of the control plane's queries among a million runs, logs, uploads and artifacts.
+plans-soak ROWS="1000000":
+    REINSTATE_TEST_PLAN_ROWS={{ROWS}} cargo test -p reinstate-store --lib -- plans --test-threads=1
+
 # Runs one fuzz target of `fuzz/fuzz_targets` for a while; needs cargo-fuzz and a nightly toolchain.
 fuzz TARGET SECONDS="60":
     cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}

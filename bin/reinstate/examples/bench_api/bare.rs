@@ -11,6 +11,8 @@ use actix_web::{App, HttpResponse, HttpServer};
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
 use reinstate_describe::value::timestamp;
+use reinstate_engine::Clock as _;
+use reinstate_jobs::SystemClock;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -83,8 +85,63 @@ macro_rules! columns {
 /// The handlers of a backend, which differ in their types alone. `$list` makes what is answered of the cell of a list,
 /// `$micros` microseconds of an instant.
 macro_rules! handlers {
-    ($connection:ty, $cell:ty, $instant:ty, $list:expr, $micros:expr) => {
+    ($connection:ty, $cell:ty, $instant:ty, $list:expr, $micros:expr, $begin:ident, $no_list:expr, $now:expr) => {
         type Connections = Pool<ConnectionManager<$connection>>;
+
+        /// Connections that write; not those that read where the database has one writer.
+        #[derive(Clone)]
+        pub(super) struct Writers(Connections);
+
+        async fn change(
+            connections: Data<Writers>,
+            id: web::Path<String>,
+            asked: web::Json<Changed>,
+        ) -> HttpResponse {
+            let write = web::block(move || -> Result<Row<$cell, $instant>, Failed> {
+                let id = id.into_inner();
+                let mut connection = connections.0.get()?;
+                let changed = (orders::rank.eq(asked.rank), orders::updated_at.eq($now));
+                Ok(connection.$begin(|connection| -> QueryResult<_> {
+                    diesel::update(orders::table.filter(orders::id.eq(&id)))
+                        .set(changed)
+                        .execute(connection)?;
+                    orders::table.filter(orders::id.eq(&id)).select(columns!(orders)).first(connection)
+                })?)
+            });
+            match write.await {
+                Ok(Ok(row)) => answer(record(row, $list, $micros), None),
+                _ => HttpResponse::InternalServerError().finish(),
+            }
+        }
+
+        async fn create(connections: Data<Writers>, asked: web::Json<Created>) -> HttpResponse {
+            let write = web::block(move || -> Result<Row<$cell, $instant>, Failed> {
+                let Created { rank, name, city, active } = asked.into_inner();
+                let id = reinstate_engine::IdSource::record_id(&reinstate_jobs::TimeOrderedIds);
+                let lists = (
+                    orders::access_read.eq($no_list),
+                    orders::access_edit.eq($no_list),
+                    orders::access_full.eq($no_list),
+                    orders::access_deny.eq($no_list),
+                );
+                let times = (orders::created_at.eq($now), orders::updated_at.eq($now));
+                let fields = (
+                    orders::rank.eq(rank),
+                    orders::name.eq(name),
+                    orders::city.eq(city),
+                    orders::active.eq(active),
+                );
+                let row = (orders::id.eq(&id), lists, times, fields);
+                Ok(connections.0.get()?.$begin(|connection| -> QueryResult<_> {
+                    diesel::insert_into(orders::table).values(row).execute(connection)?;
+                    orders::table.filter(orders::id.eq(&id)).select(columns!(orders)).first(connection)
+                })?)
+            });
+            match write.await {
+                Ok(Ok(row)) => answer(record(row, $list, $micros), None),
+                _ => HttpResponse::InternalServerError().finish(),
+            }
+        }
 
         async fn get(connections: Data<Connections>, id: web::Path<String>) -> HttpResponse {
             let read = web::block(move || -> Result<Row<$cell, $instant>, Failed> {
@@ -125,6 +182,21 @@ type Failed = Box<dyn Error + Send + Sync>;
 struct Asked {
     #[serde(rename = "filter[where][rank]")]
     rank: i64,
+}
+
+/// What a record is changed by.
+#[derive(serde::Deserialize)]
+struct Changed {
+    rank: i64,
+}
+
+/// What a record is made of.
+#[derive(serde::Deserialize)]
+struct Created {
+    rank: i64,
+    name: String,
+    city: String,
+    active: bool,
 }
 
 /// What is around records.
@@ -178,7 +250,10 @@ mod sqlite {
         String,
         i64,
         |cell| RawValue::from_string(cell).unwrap_or_default(),
-        |micros| micros
+        |micros| micros,
+        immediate_transaction,
+        "[]",
+        SystemClock.now_micros()
     );
 
     /// The settings that the server's own connections have.
@@ -187,16 +262,24 @@ mod sqlite {
 
     impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Settings {
         fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-            let settings = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON";
+            let settings = "PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL";
             connection.batch_execute(settings).map_err(diesel::r2d2::Error::QueryError)
         }
     }
 
     pub(super) fn start(file: &Path) -> Result<String, Box<dyn Error>> {
         let file = file.to_str().ok_or("the folder's name is no text")?;
-        let pool = Pool::builder().max_size(4).connection_customizer(Box::new(Settings));
-        let pool = pool.test_on_check_out(false).build(ConnectionManager::<SqliteConnection>::new(file))?;
-        serve(pool, |config| route(config, get, list))
+        let open = |size| {
+            let pool = Pool::builder().max_size(size).connection_customizer(Box::new(Settings));
+            pool.test_on_check_out(false).build(ConnectionManager::<SqliteConnection>::new(file))
+        };
+        serve(open(4)?, Writers(open(1)?), |config| {
+            route(
+                config,
+                [web::get().to(get), web::patch().to(change)],
+                [web::get().to(list), web::post().to(create)],
+            )
+        })
     }
 }
 
@@ -224,15 +307,30 @@ mod postgres {
         }
     }
 
-    handlers!(PgConnection, Vec<String>, PgTimestamp, |cell| cell, |instant: PgTimestamp| instant.0
-        + EPOCH_MICROS);
+    handlers!(
+        PgConnection,
+        Vec<String>,
+        PgTimestamp,
+        |cell| cell,
+        |instant: PgTimestamp| instant.0 + EPOCH_MICROS,
+        transaction,
+        Vec::<String>::new(),
+        PgTimestamp(SystemClock.now_micros() - EPOCH_MICROS)
+    );
 
     pub(super) fn start(url: &str) -> Result<String, Box<dyn Error>> {
         let pool = Pool::builder()
             .max_size(16)
             .test_on_check_out(false)
             .build(ConnectionManager::<PgConnection>::new(url))?;
-        serve(pool, |config| route(config, get, list))
+        let writers = Writers(pool.clone());
+        serve(pool, writers, |config| {
+            route(
+                config,
+                [web::get().to(get), web::patch().to(change)],
+                [web::get().to(list), web::post().to(create)],
+            )
+        })
     }
 }
 
@@ -246,21 +344,19 @@ pub(crate) fn start_postgres(url: &str) -> Result<String, Box<dyn Error>> {
     postgres::start(url)
 }
 
-fn route<G, L>(
-    config: &mut web::ServiceConfig,
-    get: impl actix_web::Handler<G, Output = HttpResponse>,
-    list: impl actix_web::Handler<L, Output = HttpResponse>,
-) where
-    G: actix_web::FromRequest + 'static,
-    L: actix_web::FromRequest + 'static,
-{
-    config.route(&format!("/api/data/{MODEL}"), web::get().to(list));
-    config.route(&format!("/api/data/{MODEL}/{{id}}"), web::get().to(get));
+fn route(config: &mut web::ServiceConfig, of_one: [actix_web::Route; 2], of_all: [actix_web::Route; 2]) {
+    for (path, routes) in
+        [(format!("/api/data/{MODEL}"), of_all), (format!("/api/data/{MODEL}/{{id}}"), of_one)]
+    {
+        let resource = routes.into_iter().fold(web::resource(path), actix_web::Resource::route);
+        config.service(resource);
+    }
 }
 
 /// Serves on a thread of its own until the process ends, with as many threads as the server that is measured.
-fn serve<P: Clone + Send + 'static>(
+fn serve<P: Clone + Send + 'static, W: Clone + Send + 'static>(
     pool: P,
+    writers: W,
     routes: fn(&mut web::ServiceConfig),
 ) -> Result<String, Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -268,7 +364,10 @@ fn serve<P: Clone + Send + 'static>(
     let (ready, started) = mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
-            let app = move || App::new().app_data(Data::new(pool.clone())).configure(routes);
+            let app = move || {
+                let app = App::new().app_data(Data::new(pool.clone()));
+                app.app_data(Data::new(writers.clone())).configure(routes)
+            };
             let threads = std::thread::available_parallelism().map_or(2, usize::from);
             match HttpServer::new(app).workers(threads).disable_signals().listen(listener) {
                 Ok(server) => {

@@ -23,6 +23,15 @@ pub(crate) struct Load {
     pub(crate) time: Duration,
 }
 
+/// One request.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    /// JSON; empty where there is none.
+    pub(crate) body: String,
+}
+
 /// What came of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
@@ -34,18 +43,18 @@ pub(crate) struct Figures {
 
 impl Load {
     /// One answer, as JSON.
-    pub(crate) fn answer(&self, path: &str) -> Result<Json, Box<dyn Error>> {
-        let body = Connection::open(self).and_then(|mut connection| connection.ask(path));
+    pub(crate) fn answer(&self, request: &Request) -> Result<Json, Box<dyn Error>> {
+        let body = Connection::open(self).and_then(|mut connection| connection.ask(request));
         let body = body.map_err(|error| error.to_string())?;
         Ok(serde_json::from_slice(&body)?)
     }
 
-    /// Asks for the whole time. `path` makes the path of a request from a number.
-    pub(crate) fn run(&self, path: &(impl Fn(u64) -> String + Sync)) -> Result<Figures, Box<dyn Error>> {
+    /// Asks for the whole time. `request` makes a request from a number.
+    pub(crate) fn run(&self, request: &(impl Fn(u64) -> Request + Sync)) -> Result<Figures, Box<dyn Error>> {
         let began = Instant::now() + WARM_UP;
         let waits = std::thread::scope(|scope| {
             let clients: Vec<_> = (0..self.connections)
-                .map(|client| scope.spawn(move || self.client(client as u64, began, path)))
+                .map(|client| scope.spawn(move || self.client(client as u64, began, request)))
                 .collect();
             let waits = clients.into_iter().map(|client| client.join().map_err(|_| "a client panicked")?);
             waits.collect::<Result<Vec<_>, Failed>>()
@@ -65,15 +74,15 @@ impl Load {
         &self,
         client: u64,
         began: Instant,
-        path: &impl Fn(u64) -> String,
+        request: &impl Fn(u64) -> Request,
     ) -> Result<Vec<Duration>, Failed> {
         let mut connection = Connection::open(self)?;
         let (mut waits, mut number) = (Vec::new(), client.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         while began.elapsed() < self.time {
             number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let path = path(number >> 33);
+            let request = request(number >> 33);
             let asked = Instant::now();
-            connection.ask(&path)?;
+            connection.ask(&request)?;
             if asked >= began {
                 waits.push(asked.elapsed());
             }
@@ -95,17 +104,23 @@ impl<'a> Connection<'a> {
         Ok(Self { stream: BufReader::new(stream), load })
     }
 
-    /// Asks for a path and reads the body of the answer.
-    fn ask(&mut self, path: &str) -> Result<Vec<u8>, Failed> {
+    /// Sends a request and reads the body of the answer.
+    fn ask(&mut self, request: &Request) -> Result<Vec<u8>, Failed> {
         let Load { address, token, .. } = self.load;
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let Request { method, path, body } = request;
+        let about = match body.len() {
+            0 => String::new(),
+            length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
+        };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n{about}\r\n{body}"
+        );
         self.stream.get_mut().write_all(request.as_bytes())?;
         let (mut line, mut length, mut is_first) = (String::new(), 0, true);
         loop {
             line.clear();
             self.stream.read_line(&mut line)?;
-            if std::mem::take(&mut is_first) && !line.starts_with("HTTP/1.1 200") {
+            if std::mem::take(&mut is_first) && !line.starts_with("HTTP/1.1 20") {
                 return Err(format!("{path}: {line}").into());
             }
             let lower = line.to_ascii_lowercase();

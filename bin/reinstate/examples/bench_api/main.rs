@@ -1,5 +1,5 @@
-//! Measures reads of the Data API against a bare actix handler that runs the same SQL through diesel and answers the
-//! same JSON: one record by its id, and a filtered page of 50.
+//! Measures the Data API against a bare actix handler that runs the same SQL through diesel and answers the same JSON:
+//! one record by its id, a filtered page of 50, a record that is changed, and one that is created.
 //!
 //! ```text
 //! cargo run --release -p reinstate --example bench_api -- --postgres postgres://…
@@ -16,7 +16,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use clap::Parser;
-use load::{Figures, Load};
+use load::{Figures, Load, Request};
 use product::{MODEL, Product};
 use reinstate_store::{DatabaseUrl, PostgresAddress};
 
@@ -50,26 +50,48 @@ enum Question {
     ById,
     /// Fifty of the records with one value of a field that has an index.
     Page,
+    /// Another value for a field of one record.
+    Change,
+    /// A record more.
+    Create,
 }
 
 impl Question {
-    const ALL: [Self; 2] = [Self::ById, Self::Page];
+    /// What adds records comes last: the others ask for those that were there.
+    const ALL: [Self; 4] = [Self::ById, Self::Page, Self::Change, Self::Create];
 
     const fn name(self) -> &'static str {
         match self {
             Self::ById => "record by id",
             Self::Page => "filtered page of 50",
+            Self::Change => "PATCH of one record",
+            Self::Create => "POST of one record",
         }
     }
 
-    /// The path of a question about the record `number`.
-    fn path(self, number: u64, records: u64) -> String {
+    /// Whether both servers answer the same.
+    const fn reads(self) -> bool {
+        matches!(self, Self::ById | Self::Page)
+    }
+
+    /// A question about the record `number`.
+    fn request(self, number: u64, records: u64) -> Request {
+        let get = |path| Request { method: "GET", path, body: String::new() };
+        let of_record = || format!("/api/data/{MODEL}/{}", product::id(number % records));
+        let rank = number % product::RANKS;
         match self {
-            Self::ById => format!("/api/data/{MODEL}/{}", product::id(number % records)),
-            Self::Page => format!(
-                "/api/data/{MODEL}?filter[where][rank]={}&filter[order]=id&filter[limit]=50",
-                number % product::RANKS
-            ),
+            Self::ById => get(of_record()),
+            Self::Page => get(format!(
+                "/api/data/{MODEL}?filter[where][rank]={rank}&filter[order]=id&filter[limit]=50",
+            )),
+            Self::Change => {
+                Request { method: "PATCH", path: of_record(), body: format!(r#"{{"rank":{rank}}}"#) }
+            }
+            Self::Create => Request {
+                method: "POST",
+                path: format!("/api/data/{MODEL}"),
+                body: format!(r#"{{"rank":{rank},"name":"birch {number}","city":"Lisbon","active":true}}"#),
+            },
         }
     }
 }
@@ -110,13 +132,13 @@ fn compare(
             time: Duration::from_secs(arguments.seconds),
         };
         let (product, bare) = (load(&product.address), load(bare));
-        let path = |number| question.path(number, arguments.records);
-        if product.answer(&path(7))? != bare.answer(&path(7))? {
+        let request = |number| question.request(number, arguments.records);
+        if question.reads() && product.answer(&request(7))? != bare.answer(&request(7))? {
             return Err("the two answer differently".into());
         }
         let mut pairs = Vec::new();
         for _ in 0..arguments.pairs.max(1) {
-            pairs.push((product.run(&path)?, bare.run(&path)?));
+            pairs.push((product.run(&request)?, bare.run(&request)?));
         }
         print_row(&format!("{database}, {}", question.name()), &pairs);
     }

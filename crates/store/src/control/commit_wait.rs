@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use super::ControlPlane;
 use super::schema::restore_runs;
 use super::status::RunStatus;
+use crate::database::Database;
 use crate::error::StoreError;
 use crate::tenant_id::TenantId;
 
@@ -21,25 +22,36 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl ControlPlane {
-    /// Waits while a run is being committed, up to a second.
-    pub(super) fn commit_wait(&self, tenant: &TenantId, run_id: &str) -> Result<(), StoreError> {
+    /// Does `work`, which only reads, once a run is not being committed, or after a second of waiting for that. Both
+    /// looks go over one connection, right after each other.
+    pub(super) fn look_settled<T>(
+        &self,
+        tenant: &TenantId,
+        run_id: &str,
+        work: impl Fn(&mut Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let deadline = Instant::now() + WAIT_MAX;
-        while self.is_committing(tenant, run_id)? && Instant::now() < deadline {
-            self.settled.wait(self.settled.rings(), LOOK_EVERY);
+        loop {
+            let rings = self.settled.rings();
+            let seen = self.connections.look(|connection| {
+                let is_settled = Instant::now() >= deadline || !is_committing(connection, tenant, run_id)?;
+                if is_settled { work(connection).map(Some) } else { Ok(None) }
+            });
+            if let Some(seen) = seen? {
+                return Ok(seen);
+            }
+            self.settled.wait(rings, LOOK_EVERY);
         }
-        Ok(())
     }
+}
 
-    fn is_committing(&self, tenant: &TenantId, run_id: &str) -> Result<bool, StoreError> {
-        self.connections.look(|connection| {
-            restore_runs::table
-                .filter(restore_runs::id.eq(run_id).and(restore_runs::tenant.eq(tenant.as_str())))
-                .filter(restore_runs::status.eq(RunStatus::Running.as_str()))
-                .select(restore_runs::committing)
-                .first(connection)
-                .optional()
-                .map(|committing| committing.unwrap_or(false))
-                .map_err(|error| StoreError::from_diesel("watching a commit", error))
-        })
-    }
+fn is_committing(connection: &mut Database, tenant: &TenantId, run_id: &str) -> Result<bool, StoreError> {
+    restore_runs::table
+        .filter(restore_runs::id.eq(run_id).and(restore_runs::tenant.eq(tenant.as_str())))
+        .filter(restore_runs::status.eq(RunStatus::Running.as_str()))
+        .select(restore_runs::committing)
+        .first(connection)
+        .optional()
+        .map(|committing| committing.unwrap_or(false))
+        .map_err(|error| StoreError::from_diesel("watching a commit", error))
 }

@@ -11,6 +11,7 @@ use reinstate_describe::{
 };
 
 use super::ControlPlane;
+use crate::database::Database;
 use crate::error::StoreError;
 use crate::query::{self, Only, RecordPage, TableRef};
 use crate::tenant_id::TenantId;
@@ -149,9 +150,11 @@ impl ControlPlane {
     ) -> Result<RecordPage, StoreError> {
         let table = known(model)?;
         let query = query(&table.layout)?;
-        self.connections.read(|connection| {
+        let list = |connection: &mut Database| {
             query::list(connection, table.of_tenant(tenant), &table.layout, Some(caller), &query)
-        })
+        };
+        // A page is one statement; only with a total are there two, which have to see one state.
+        if query.count { self.connections.read(list) } else { self.connections.look(list) }
     }
 
     /// A record of a model of the platform that belongs to the tenant, as the text of a JSON object.
@@ -168,13 +171,15 @@ impl ControlPlane {
         trashed: Trashed,
     ) -> Result<String, StoreError> {
         let table = known(model)?;
-        if model == "restore_runs" {
-            self.commit_wait(tenant, id)?;
-        }
         let (of_tenant, layout) = (table.of_tenant(tenant), &table.layout);
-        self.connections
-            .look(|connection| query::get(connection, of_tenant, layout, Some(caller), id, trashed))?
-            .ok_or_else(|| StoreError::record_not_found(id))
+        let get =
+            |connection: &mut Database| query::get(connection, of_tenant, layout, Some(caller), id, trashed);
+        let found = if model == "restore_runs" {
+            self.look_settled(tenant, id, get)?
+        } else {
+            self.connections.look(get)?
+        };
+        found.ok_or_else(|| StoreError::record_not_found(id))
     }
 
     /// Records of a model of the platform that belong to the tenant, in the order of `ids`, read at once.

@@ -1,4 +1,6 @@
 //! The queries that run all the time find what they need by an index, as the database itself says.
+//!
+//! `REINSTATE_TEST_PLAN_ROWS` makes the largest tables as large as one likes.
 
 use std::cell::RefCell;
 
@@ -33,7 +35,20 @@ fn listen() -> Option<Box<dyn Instrumentation>> {
     }))
 }
 
-/// Many runs that have ended, a long queue and many logs, as after a year. PostgreSQL plans by what is there.
+/// Rows of the largest tables, where nothing else is asked for: PostgreSQL uses indexes from far fewer on, and a test
+/// has to be quick.
+const ROWS: u64 = 50_000;
+
+/// What asks for another number of rows.
+const ROWS_SETTING: &str = "REINSTATE_TEST_PLAN_ROWS";
+
+/// Rows of the largest tables.
+fn rows() -> u64 {
+    std::env::var(ROWS_SETTING).map_or(ROWS, |rows| rows.parse().expect("a number of rows"))
+}
+
+/// Many runs that have ended, a long queue and many logs, as after a year; `{rows}` of the kinds that there are most of.
+/// PostgreSQL plans by what is there.
 const FILL: &str = "
     INSERT INTO restores (id, tenant, name, source_type, conflict_strategy, include, create_models, enabled,
         created_by, created_at, updated_at)
@@ -43,7 +58,7 @@ const FILL: &str = "
         source_ref, created_at, updated_at)
     SELECT 'run-' || n, 'tenant-' || n % 50, 'restore-' || n % 1000, 'x', 'completed', '{}', 'ann', '{}',
         'uploads/' || n, now() - n * interval '1 minute', now()
-    FROM generate_series(1, 20000) AS n;
+    FROM generate_series(1, {rows}) AS n;
     INSERT INTO restore_runs (id, tenant, restore_id, restore_name, status, config_snapshot, executed_by, caller,
         not_before, created_at, updated_at)
     SELECT 'waiting-' || n, 'tenant-' || n % 50, 'waiting-' || n, 'x', 'queued', '{}', 'ann', '{}', '2100-01-01',
@@ -51,10 +66,10 @@ const FILL: &str = "
     FROM generate_series(1, 2000) AS n;
     INSERT INTO restore_logs (id, tenant, run_id, level, phase, message, created_at)
     SELECT 'log-' || n, 'tenant-' || n % 50, 'run-' || n / 10, 'info', 'data_import', 'x', now() - n * interval '1 s'
-    FROM generate_series(1, 50000) AS n;
+    FROM generate_series(1, {rows}) AS n;
     INSERT INTO uploads (id, tenant, object_key, filename, size_bytes, created_by, created_at)
     SELECT 'upload-' || n, 'tenant-' || n % 50, 'uploads/' || n, 'x', 1, 'ann', now() - n * interval '1 minute'
-    FROM generate_series(1, 20000) AS n;
+    FROM generate_series(1, {rows}) AS n;
     INSERT INTO extracts (id, tenant, name, format, include, retention_days, enabled, created_by, created_at,
         updated_at)
     SELECT 'extract-' || n, 'tenant-' || n % 50, 'x', 'jsonl', '{}', 7, true, 'ann', now(), now()
@@ -64,7 +79,7 @@ const FILL: &str = "
     SELECT 'run-' || n, 'tenant-' || n % 50, 'extract-' || n % 1000, 'x', 'completed', '{}', 'ann', '{}',
         CASE WHEN n % 20 = 0 THEN 'extracts/' || n END, now() - n * interval '1 minute',
         now() - n * interval '1 minute', now()
-    FROM generate_series(1, 20000) AS n;
+    FROM generate_series(1, {rows}) AS n;
     INSERT INTO extract_runs (id, tenant, extract_id, extract_name, status, config_snapshot, executed_by, caller,
         not_before, created_at, updated_at)
     SELECT 'waiting-' || n, 'tenant-' || n % 50, 'waiting-' || n, 'x', 'queued', '{}', 'ann', '{}', '2100-01-01',
@@ -74,7 +89,7 @@ const FILL: &str = "
         checksum, content_type, is_primary, created_at)
     SELECT 'artifact-' || n, 'tenant-' || n % 50, 'run-' || n / 10, 'x', 'data-x', 'x', 'jsonl', 1, 'x', 'x', false,
         now() - n * interval '1 s'
-    FROM generate_series(1, 50000) AS n;
+    FROM generate_series(1, {rows}) AS n;
     ANALYZE restores, restore_runs, restore_logs, uploads, extracts, extract_runs, extract_artifacts;
 ";
 
@@ -147,12 +162,43 @@ fn assert_uses(lines: &[String], indexes: &[&str]) {
     assert!(!lines.iter().any(reads_all), "a table is read through: {lines:#?}");
 }
 
+fn fill(plane: &Plane, sql: &str) {
+    plane.connections.reader().unwrap().batch_execute(sql).unwrap();
+}
+
+/// The same rows in SQLite's words.
+fn sqlite_fill() -> String {
+    let (rows, _) = FILL.split_once("ANALYZE").unwrap();
+    let series = rows
+        .split("generate_series(1, ")
+        .map(|part| match part.split_once(") AS n") {
+            Some((count, rest)) if !count.contains('(') => format!(
+                "(WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {count}) \
+                 SELECT n FROM series) AS n{rest}"
+            ),
+            _ => part.to_owned(),
+        })
+        .collect::<String>()
+        .replace("{rows}", &self::rows().to_string());
+    [
+        ("now() - n * interval '1 minute'", "-n * 60000000"),
+        ("now() - n * interval '1 s'", "-n * 1000000"),
+        ("now()", "0"),
+        ("'2100-01-01'", "4102444800000000"),
+    ]
+    .into_iter()
+    .fold(series, |sql, (theirs, ours)| sql.replace(theirs, ours))
+}
+
 fn filled(backend: Backend) -> Plane {
     // Whoever comes second finds it set.
     drop(set_default_instrumentation(listen));
     let plane = backend.plane();
-    if backend == Backend::Postgres {
-        plane.connections.reader().unwrap().postgres().unwrap().batch_execute(FILL).unwrap();
+    match backend {
+        Backend::Postgres => fill(&plane, &FILL.replace("{rows}", &rows().to_string())),
+        // Without statistics SQLite plans by the tables and indexes alone, so rows are there only if asked for.
+        Backend::Sqlite if std::env::var_os(ROWS_SETTING).is_some() => fill(&plane, &sqlite_fill()),
+        Backend::Sqlite => {}
     }
     plane
 }
