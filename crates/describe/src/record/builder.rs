@@ -89,11 +89,17 @@ impl BatchBuilder {
         self.shapes.clear();
         self.last = None;
         self.ids.clear();
+        // The next rows will take about as much room, which then need not grow by copies; but one huge record is no
+        // measure.
+        let arena_bytes = self.arena.len().min(BATCH_BYTES_MAX);
+        let arena = String::with_capacity(with_slack(arena_bytes));
+        let cells = Vec::with_capacity(with_slack(self.cells.len()));
+        let lines = Vec::with_capacity(with_slack(self.lines.len()));
         Batch::new(
             Arc::clone(&self.layout),
-            mem::take(&mut self.arena),
-            mem::take(&mut self.cells),
-            mem::take(&mut self.lines),
+            mem::replace(&mut self.arena, arena),
+            mem::replace(&mut self.cells, cells),
+            mem::replace(&mut self.lines, lines),
             mem::take(&mut self.groups),
         )
     }
@@ -182,6 +188,11 @@ impl BatchBuilder {
         self.last = Some((named.clone(), group));
         group
     }
+}
+
+/// A little more than last time.
+const fn with_slack(last: usize) -> usize {
+    last.saturating_add(last / 8)
 }
 
 fn group_of(row: &[Cell], named: &ColumnSet, required: impl Fn(usize) -> bool) -> RowGroup {
