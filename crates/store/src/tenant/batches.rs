@@ -62,7 +62,8 @@ impl Gather for RowsBuilder {
 impl Gather for LinesBuilder {
     type Batch = Lines;
 
-    const BATCH_BYTES: usize = 256 * 1024;
+    /// A little less than the power of two that the room for a batch grows to.
+    const BATCH_BYTES: usize = 240 * 1024;
 
     fn columns_len(&self) -> usize {
         Self::columns_len(self)
