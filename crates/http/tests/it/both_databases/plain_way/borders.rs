@@ -95,6 +95,18 @@ fn with_a_code_twice(place: usize) -> Record {
     Record { id: place, code }
 }
 
+/// Records in the descending order of their ids, of which one has a code that an earlier line of its batch has.
+fn with_a_code_twice_downwards(place: usize) -> Record {
+    let code = if place == 40 { 20 } else { place };
+    Record { id: 999 - place, code }
+}
+
+/// In the descending order of ids each record takes the code that the record of the line before had.
+fn with_codes_handed_down(place: usize) -> Record {
+    let id = 999 - place;
+    Record { id, code: if place == 0 { 5_000 } else { id + 1 } }
+}
+
 /// Filled in the order of ids and met again by the same, with repeats.
 pub(super) fn in_order() -> Vec<Step> {
     vec![
@@ -111,6 +123,8 @@ pub(super) fn in_no_order() -> Vec<Step> {
         step(Strategy::Skip, archive(SHORT, LONG, 0, scattered)),
         step(Strategy::Skip, archive(SHORT, LONG, 1, |place| scattered(place + 50))),
         step(Strategy::Upsert, archive(SHORT, 0, 2, |place| scattered(place + 1_000))),
+        step(Strategy::Replace, archive(SHORT, 0, 3, record)),
+        step(Strategy::Upsert, archive(60, 0, 4, with_codes_handed_down)),
     ]
 }
 
@@ -120,7 +134,9 @@ pub(super) fn failing() -> Vec<Step> {
     vec![
         step(Strategy::Error, archive(SHORT, 0, 0, with_repeats)),
         step(Strategy::Upsert, archive(SHORT, 0, 1, with_a_code_twice)),
+        step(Strategy::Upsert, archive(60, 0, 1, with_a_code_twice_downwards)),
         step(Strategy::Merge, archive(SHORT, 10, 2, record)),
+        step(Strategy::Upsert, archive(60, 0, 2, with_a_code_twice_downwards)),
         step(Strategy::Replace, archive(SHORT, 0, 3, twice)),
         step(Strategy::Replace, archive(SHORT, 0, 4, with_a_code_twice)),
         step(Strategy::Error, archive(SHORT, 0, 5, |place| record(place + SHORT / 2))),
