@@ -3,7 +3,7 @@
 //! It never says what is wrong. Whatever it does not take — a fault, or JSON that is valid and rare — is read again
 //! from the start by [`super::RecordParser`], which is the measure: what is taken here comes out as it would there.
 
-use super::plan::{ColumnPlan, Plan, Scratch, arena_end_max, push_text, text_cell};
+use super::plan::{ColumnPlan, Plan, Scratch, arena_end_max, text_cell};
 use super::scanner::Scanner;
 use super::{AccessListMode, builder, check_id};
 use crate::batch::{Cell, Value};
@@ -84,37 +84,49 @@ impl QuickReader<'_> {
         if *self.scratch.row.get(at)? != Cell::Absent || self.arena.len() > self.arena_end_max {
             return None;
         }
-        let is_null = self.scanner.peek()? == b'n';
-        let cell = match at {
+        let start = self.arena.len();
+        let coerced = match at {
             position::ID => self.id()?,
             position::ACCESS_READ..=position::ACCESS_DENY
                 if self.plan.access_lists == AccessListMode::Ignore =>
             {
                 return self.scanner.value().map(drop);
             }
-            _ if is_null => {
+            _ if self.scanner.peek()? == b'n' => {
                 self.scanner.word("null")?;
                 match at {
-                    position::ACCESS_READ..=position::ACCESS_DENY => push_text(self.arena, "[]"),
+                    position::ACCESS_READ..=position::ACCESS_DENY => self.push("[]"),
                     position::CREATED_AT | position::UPDATED_AT => return Some(()),
                     _ if column.required => return None,
-                    _ => Cell::Null,
+                    _ => Coerced::Null,
                 }
             }
             _ => self.value(column.column_type)?,
         };
-        *self.scratch.row.get_mut(at)? = cell;
+        // Each kind is stored by itself: a cell that is put together first and then copied costs the processor a wait.
+        let cell = self.scratch.row.get_mut(at)?;
+        match coerced {
+            Coerced::Null => *cell = Cell::Null,
+            Coerced::Int(number) => *cell = Cell::Int(number),
+            Coerced::Text => *cell = text_cell(self.arena, start),
+        }
         builder::insert(&mut self.scratch.named, at);
-        self.check(column, cell)
+        self.check(column, coerced, start)
     }
 
-    fn id(&mut self) -> Option<Cell> {
+    /// Appends a text to the arena.
+    fn push(&mut self, text: &str) -> Coerced {
+        self.arena.push_str(text);
+        Coerced::Text
+    }
+
+    fn id(&mut self) -> Option<Coerced> {
         let id = self.scanner.plain_string()?;
         check_id(id).ok()?;
-        Some(push_text(self.arena, id))
+        Some(self.push(id))
     }
 
-    fn value(&mut self, column_type: ColumnType) -> Option<Cell> {
+    fn value(&mut self, column_type: ColumnType) -> Option<Coerced> {
         match column_type.base {
             base if column_type.array => self.list(base, column_type),
             BaseType::Json => self.json(column_type),
@@ -123,62 +135,47 @@ impl QuickReader<'_> {
         }
     }
 
-    fn text(&mut self) -> Option<Cell> {
+    fn text(&mut self) -> Option<Coerced> {
         if let Some(text) = self.scanner.plain_string() {
-            return Some(push_text(self.arena, text));
+            return Some(self.push(text));
         }
-        let start = self.arena.len();
         let raw = self.scanner.escaped_string()?;
         text_into(raw, self.arena).ok()?;
-        Some(text_cell(self.arena, start))
+        Some(Coerced::Text)
     }
 
     /// A value of a type other than text and JSON.
-    fn scalar(&mut self, base: BaseType) -> Option<Cell> {
-        let start = self.arena.len();
-        let coerced = match (base, self.scanner.peek()?) {
-            (base, b'"') => string_into(base, self.scanner.plain_string()?, self.arena).ok()??,
-            (BaseType::Integer, _) => Coerced::Int(self.scanner.integer()?),
+    fn scalar(&mut self, base: BaseType) -> Option<Coerced> {
+        match (base, self.scanner.peek()?) {
+            (base, b'"') => string_into(base, self.scanner.plain_string()?, self.arena).ok()?,
+            (BaseType::Integer, _) => self.scanner.integer().map(Coerced::Int),
             (BaseType::Decimal, _) => {
                 decimal::canonical_into(self.scanner.number()?, self.arena).ok()?;
-                Coerced::Text
+                Some(Coerced::Text)
             }
-            (BaseType::Boolean, b't') => self.scanner.word("true").map(|()| Coerced::Int(1))?,
-            (BaseType::Boolean, b'f') => self.scanner.word("false").map(|()| Coerced::Int(0))?,
-            _ => return None,
-        };
-        Some(self.cell(coerced, start))
-    }
-
-    fn cell(&self, coerced: Coerced, start: usize) -> Cell {
-        match coerced {
-            Coerced::Null => Cell::Null,
-            Coerced::Int(number) => Cell::Int(number),
-            Coerced::Text => text_cell(self.arena, start),
+            (BaseType::Boolean, b't') => self.scanner.word("true").map(|()| Coerced::Int(1)),
+            (BaseType::Boolean, b'f') => self.scanner.word("false").map(|()| Coerced::Int(0)),
+            _ => None,
         }
     }
 
-    fn json(&mut self, column_type: ColumnType) -> Option<Cell> {
+    fn json(&mut self, column_type: ColumnType) -> Option<Coerced> {
         let taken = self.scanner.value()?;
         if taken.is_settled {
-            return Some(push_text(self.arena, taken.raw));
+            return Some(self.push(taken.raw));
         }
-        let start = self.arena.len();
-        let coerced = coerce_into(column_type, taken.raw, self.arena).ok()?;
-        Some(self.cell(coerced, start))
+        coerce_into(column_type, taken.raw, self.arena).ok()
     }
 
-    fn list(&mut self, base: BaseType, column_type: ColumnType) -> Option<Cell> {
+    fn list(&mut self, base: BaseType, column_type: ColumnType) -> Option<Coerced> {
         if self.scanner.word("[]").is_some() {
-            return Some(push_text(self.arena, "[]"));
+            return Some(self.push("[]"));
         }
-        let start = self.arena.len();
         if base == BaseType::Text {
-            return self.texts().map(|()| text_cell(self.arena, start));
+            return self.texts().map(|()| Coerced::Text);
         }
         let taken = self.scanner.value()?;
-        let coerced = coerce_into(column_type, taken.raw, self.arena).ok()?;
-        Some(self.cell(coerced, start))
+        coerce_into(column_type, taken.raw, self.arena).ok()
     }
 
     /// A list of strings without escapes: each is written as it is spelled.
@@ -201,12 +198,13 @@ impl QuickReader<'_> {
         }
     }
 
-    /// Looks whether the value keeps to the rules of its field.
-    fn check(&mut self, column: &ColumnPlan, cell: Cell) -> Option<()> {
+    /// Looks whether a value, its text from `start` on, keeps to the rules of its field.
+    fn check(&mut self, column: &ColumnPlan, coerced: Coerced, start: usize) -> Option<()> {
         let Some(rules) = &column.rules else { return Some(()) };
-        let value = match cell {
-            Cell::Int(number) => Value::Int(number),
-            cell => builder::cell_text(self.arena, cell).map_or(Value::Null, Value::Text),
+        let value = match coerced {
+            Coerced::Null => Value::Null,
+            Coerced::Int(number) => Value::Int(number),
+            Coerced::Text => Value::Text(self.arena.get(start..)?),
         };
         rules.check(value, &mut self.scratch.broken);
         if self.scratch.broken.is_empty() {
