@@ -196,9 +196,9 @@ impl ControlPlane {
     ) -> Result<Vec<String>, StoreError> {
         let table = known(model)?;
         let (of_tenant, layout) = (table.of_tenant(tenant), &table.layout);
-        let found = self
-            .connections
-            .look(|connection| query::by_ids(connection, of_tenant, layout, Some(caller), ids, trashed))?;
+        let found = self.connections.look(|connection| {
+            query::by_ids(connection, of_tenant, layout, (ids, trashed), Some(caller), None)
+        })?;
         ids.iter()
             .map(|id| found.get(*id).cloned().ok_or_else(|| StoreError::record_not_found(*id)))
             .collect()

@@ -202,7 +202,8 @@ impl DerefMut for PooledConnection {
 }
 
 impl PooledConnection {
-    /// The connection with what says which statements it keeps prepared.
+    /// The connection with what says which statements it keeps prepared. Those that are stale are let go before, which
+    /// must not be within a transaction.
     pub(crate) fn keeping(&mut self) -> (&mut Database, &RefCell<Kept>) {
         let Held { database, kept, .. } = &mut *self.0;
         if kept.get_mut().is_stale() {
@@ -212,6 +213,12 @@ impl PooledConnection {
                 tracing::debug!(%error, "statements could not be let go");
             }
         }
+        (database, kept)
+    }
+
+    /// [`PooledConnection::keeping`] within a transaction: nothing is let go.
+    pub(crate) fn parts(&mut self) -> (&mut Database, &RefCell<Kept>) {
+        let Held { database, kept, .. } = &mut *self.0;
         (database, kept)
     }
 }

@@ -198,7 +198,8 @@ pub(crate) fn get_expecting(
 }
 
 /// Reads the records among `ids` that exist, by their ids. Rows that `caller` may not read are as if they were not
-/// there; without a caller none is hidden.
+/// there; without a caller none is hidden. Where something is expected, the caller's transaction sees to it that it is
+/// so.
 ///
 /// # Errors
 /// Where the database fails.
@@ -206,15 +207,18 @@ pub(crate) fn by_ids(
     connection: &mut Database,
     table: TableRef<'_>,
     layout: &Layout,
+    (ids, trashed): (&[impl AsRef<str>], Trashed),
     caller: Option<&Caller>,
-    ids: &[impl AsRef<str>],
-    trashed: Trashed,
+    expected: Option<Expected<'_>>,
 ) -> Result<HashMap<String, String>, StoreError> {
     let dialect = connection.dialect();
     let columns = selected(layout, None);
-    let mut statement = select(dialect, &columns, table, None);
+    let mut statement = select(dialect, &columns, table, expected);
     push_ids(dialect, ids.iter().map(AsRef::as_ref), &mut statement);
     push_visible(dialect, table, caller, trashed, &mut statement);
+    if let Some(expected) = expected {
+        statement.kept_by(expected.kept);
+    }
     let rows =
         statement.rows(connection).map_err(|error| StoreError::from_diesel("reading records", error))?;
     let record = |row: &DynamicRow| Some((row.text(position::ID)?.to_owned(), record_text(&columns, row)));

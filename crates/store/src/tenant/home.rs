@@ -174,7 +174,7 @@ impl TenantHome {
     /// Runs `work` in a transaction that writes records; an error takes everything back.
     pub(super) fn write<T>(
         &self,
-        work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
+        work: impl FnMut(&mut Database, &Snapshot, &RefCell<Kept>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.again_where_met(&self.begin.write, work)
     }
@@ -185,7 +185,7 @@ impl TenantHome {
         &self,
         mut work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.again_where_met(&self.begin.define, |connection, snapshot| {
+        self.again_where_met(&self.begin.define, |connection, snapshot, _| {
             let done = work(connection, snapshot)?;
             catalog::changed(connection)?;
             Ok(done)
@@ -198,7 +198,7 @@ impl TenantHome {
     fn again_where_met<T>(
         &self,
         begin: &str,
-        mut work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
+        mut work: impl FnMut(&mut Database, &Snapshot, &RefCell<Kept>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let deadline = Instant::now() + self.busy_timeout;
         let is_server = matches!(self.site, Site::Schema { .. });
@@ -206,9 +206,10 @@ impl TenantHome {
             let begun = self.writers.begin(begin, || self.writer(deadline));
             // The connection goes back before the pause: others may need it to come to their end.
             let done = begun.and_then(|mut connection| {
+                let (connection, kept) = connection.parts();
                 connection.ended_by(|connection| {
                     let snapshot = self.snapshots.read(connection)?;
-                    work(connection, &snapshot)
+                    work(connection, &snapshot, kept)
                 })
             });
             match done {
@@ -225,6 +226,7 @@ impl TenantHome {
     fn writer(&self, deadline: Instant) -> Result<PooledConnection, StoreError> {
         let left = || deadline.saturating_duration_since(Instant::now());
         let mut connection = pool::get_timeout(&self.writers, left())?;
+        connection.keeping();
         if let Database::Sqlite(connection) = &mut *connection {
             connection
                 .batch_execute(&format!("PRAGMA busy_timeout = {}", left().as_millis()))

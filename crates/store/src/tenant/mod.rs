@@ -158,15 +158,6 @@ impl Tenant {
         self.home.read_defined(work)
     }
 
-    /// Runs `work` in a transaction that writes records; an error takes everything back. Where the transaction
-    /// met another one, it is done again from the start.
-    fn write<T>(
-        &self,
-        work: impl FnMut(&mut Database, &Snapshot) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        self.home.write(work)
-    }
-
     /// Runs `work` in a transaction that changes definitions; an error takes everything back. It may be done
     /// again like one of [`Tenant::write`].
     fn define<T>(

@@ -1,7 +1,7 @@
 //! The Data API's storage calls. Records take the same way as a restore's: parsed into a batch, guarded by the
 //! same rules, written set-wise.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
 
 use reinstate_describe::access::ACCESS_COLUMNS;
 use reinstate_describe::ddl::table_name;
@@ -14,8 +14,10 @@ use reinstate_engine::{Conflict, IdSource};
 use super::Tenant;
 use super::access::{require, require_record};
 use super::by_id::{cells_by_id, push_ids};
+use super::catalog::Snapshot;
 use super::recorder::{Recorder, with_id};
 use crate::database::Database;
+use crate::database::kept::Kept;
 use crate::error::StoreError;
 use crate::query::{self, Expected, RecordPage, TableRef};
 use crate::statement::Statement;
@@ -99,7 +101,7 @@ impl Tenant {
     ) -> Result<Vec<String>, StoreError> {
         require(caller, AccessLevel::Edit, "create records")?;
         let conflict = if upsert { Conflict::Update } else { Conflict::Fail };
-        self.write(|connection, snapshot| {
+        self.home.write(|connection, snapshot, kept| {
             let layout = snapshot.layout(model)?;
             let mut recorder = Recorder::new(&layout, caller, conflict, now_micros)?;
             let make_id = || ids.record_id();
@@ -107,7 +109,7 @@ impl Tenant {
                 recorder.add(connection, body, line, &make_id)?;
             }
             let ids = recorder.finish(connection)?;
-            let records = read_back(connection, &layout, &ids)?;
+            let records = self.read_back(connection, (snapshot, kept), &layout, &ids)?;
             require_extractable(&ids, &records)?;
             Ok(records)
         })
@@ -128,7 +130,7 @@ impl Tenant {
         now_micros: i64,
     ) -> Result<Vec<String>, StoreError> {
         require(caller, AccessLevel::Edit, "change records")?;
-        self.write(|connection, snapshot| {
+        self.home.write(|connection, snapshot, kept| {
             let layout = snapshot.layout(model)?;
             let mut recorder = Recorder::new(&layout, caller, Conflict::Update, now_micros)?.only_existing();
             for (line, (id, body)) in (1..).zip(patches) {
@@ -138,7 +140,7 @@ impl Tenant {
                 }
             }
             let ids = recorder.finish(connection)?;
-            let records = read_back(connection, &layout, &ids)?;
+            let records = self.read_back(connection, (snapshot, kept), &layout, &ids)?;
             require_extractable(&ids, &records)?;
             Ok(records)
         })
@@ -159,17 +161,17 @@ impl Tenant {
         now_micros: i64,
     ) -> Result<Vec<String>, StoreError> {
         require(caller, AccessLevel::Full, "delete records")?;
-        self.write(|connection, snapshot| {
+        self.home.write(|connection, snapshot, kept| {
             let layout = snapshot.layout(model)?;
             require_removable(&layout)?;
             require_full(connection, &layout, caller, ids)?;
             if permanent {
-                let records = read_back(connection, &layout, ids)?;
+                let records = self.read_back(connection, (snapshot, kept), &layout, ids)?;
                 remove(connection, &layout, ids)?;
                 Ok(records)
             } else {
                 trash(connection, &layout, ids, now_micros)?;
-                read_back(connection, &layout, ids)
+                self.read_back(connection, (snapshot, kept), &layout, ids)
             }
         })
     }
@@ -189,6 +191,29 @@ impl Tenant {
             let (table, catalog) = (self.home.qualified(&table), self.home.qualified("\"$catalog\""));
             let expected = Expected { catalog: &catalog, version: snapshot.version, kept };
             work(connection, &layout, TableRef { table: &table, only: None }, expected)
+        })
+    }
+}
+
+impl Tenant {
+    /// The records as they are now, in the order of `ids`, within a transaction that read its definitions and keeps
+    /// others from changing them: so the statement can be one that is kept.
+    fn read_back(
+        &self,
+        connection: &mut Database,
+        (snapshot, kept): (&Snapshot, &RefCell<Kept>),
+        layout: &Layout,
+        ids: &[String],
+    ) -> Result<Vec<String>, StoreError> {
+        let table = table_name(connection.dialect(), &layout.model().name);
+        let (table, catalog) = (self.home.qualified(&table), self.home.qualified("\"$catalog\""));
+        let table = TableRef { table: &table, only: None };
+        let expected = Expected { catalog: &catalog, version: snapshot.version, kept };
+        let mut records =
+            query::by_ids(connection, table, layout, (ids, Trashed::Include), None, Some(expected))?;
+        Ok(match ids {
+            [id] => records.remove(id).into_iter().collect(),
+            ids => ids.iter().filter_map(|id| records.get(id).cloned()).collect(),
         })
     }
 }
@@ -255,12 +280,4 @@ fn require_extractable(ids: &[String], records: &[String]) -> Result<(), StoreEr
         })
         .collect();
     if faults.is_empty() { Ok(()) } else { Err(StoreError::Invalid(faults)) }
-}
-
-/// The records as they are now, in the order of `ids`.
-fn read_back(connection: &mut Database, layout: &Layout, ids: &[String]) -> Result<Vec<String>, StoreError> {
-    let table = table_name(connection.dialect(), &layout.model().name);
-    let table = TableRef { table: &table, only: None };
-    let records: HashMap<_, _> = query::by_ids(connection, table, layout, None, ids, Trashed::Include)?;
-    Ok(ids.iter().filter_map(|id| records.get(id).cloned()).collect())
 }
