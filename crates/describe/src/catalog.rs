@@ -52,6 +52,15 @@ impl Catalog {
     }
 }
 
+impl IntoIterator for Catalog {
+    type Item = Model;
+    type IntoIter = indexmap::map::IntoValues<Name, Model>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.models.into_values()
+    }
+}
+
 impl FromIterator<Model> for Catalog {
     fn from_iter<I: IntoIterator<Item = Model>>(models: I) -> Self {
         let mut catalog = Self::default();

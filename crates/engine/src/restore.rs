@@ -3,13 +3,13 @@
 //! The strategy has had its say once the plan is made; from there on the steps know only whether to clear and
 //! what a conflict means.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use reinstate_archive::{Archive, Warning};
 use reinstate_describe::yaml::{DescribeFile, DescribeLimits, parse_describe};
-use reinstate_describe::{Layout, Name};
+use reinstate_describe::{Layout, Model, Name};
 use serde_json::json;
 
 use crate::counters::Counters;
@@ -64,12 +64,16 @@ fn run<R: Read + Seek + Send>(
 ) -> Result<(), RestoreError> {
     log_opening(&archive, reporter);
     let described = read_describe(&mut archive, shared.request, reporter)?;
-    let plan = make_plan(&archive, target.as_mut(), described.as_ref(), shared.request)?;
+    let mut plan = make_plan(&archive, target.as_mut(), described.as_ref(), shared.request)?;
+    drop(described);
     log_notes(&plan, reporter);
     for entry in &plan.verify_only {
         records::count(&mut archive, entry, shared.cancellation)?;
     }
-    definitions::apply(&plan.models, target.as_mut(), reporter, shared.cancellation)?;
+    // Definitions of thousands of models take room that the records can use.
+    let models = std::mem::take(&mut plan.models);
+    definitions::apply(&models, target.as_mut(), reporter, shared.cancellation)?;
+    drop(models);
     import_files(&mut archive, &plan, target.as_mut(), shared, reporter)?;
     commit(target, shared.request, *reporter.counters(), shared.cancellation, gate)
 }
@@ -144,14 +148,15 @@ fn import_files<R: Read + Seek + Send>(
 ) -> Result<(), RestoreError> {
     let bytes_total = plan.files.iter().map(|file| file.entry.uncompressed_bytes).sum();
     reporter.data_begins(plan.files.len(), bytes_total);
-    let layouts = layouts(plan, target)?;
+    let models = models(plan, target)?;
     for file in &plan.files {
         records::look(shared.cancellation)?;
         reporter.file_begins(file.model.as_str());
         if file.decision.import {
-            let Some(layout) = layouts.get(&file.model) else { continue };
-            clear(file, layout, target, reporter)?;
-            records::import(archive, file, Arc::clone(layout), target, shared, reporter)?;
+            let Some(model) = models.get(&file.model).cloned() else { continue };
+            let layout = Arc::new(Layout::new(model));
+            clear(file, &layout, target, reporter)?;
+            records::import(archive, file, layout, target, shared, reporter)?;
             target.records_end(&file.model)?;
         } else {
             leave_out(archive, file, shared, reporter)?;
@@ -161,12 +166,12 @@ fn import_files<R: Read + Seek + Send>(
     Ok(())
 }
 
-/// The layouts of the models with a file, as the target has them after all changes of definitions.
-fn layouts(plan: &Plan, target: &mut dyn Target) -> Result<HashMap<Name, Arc<Layout>>, RestoreError> {
-    let catalog = target.catalog()?;
-    let model = |file: &FilePlan| catalog.get(&file.model).cloned();
-    let layout = |model: reinstate_describe::Model| (model.name.clone(), Arc::new(Layout::new(model)));
-    Ok(plan.files.iter().filter_map(model).map(layout).collect())
+/// The models with a file, as the target has them after all changes of definitions. Layouts are larger: they are made
+/// one at a time.
+fn models(plan: &Plan, target: &mut dyn Target) -> Result<HashMap<Name, Model>, RestoreError> {
+    let with_file: HashSet<_> = plan.files.iter().map(|file| &file.model).collect();
+    let models = target.catalog()?.into_iter().filter(|model| with_file.contains(&model.name));
+    Ok(models.map(|model| (model.name.clone(), model)).collect())
 }
 
 fn clear(

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use super::tenants::lock;
 use crate::database::Database;
 use crate::error::StoreError;
+use crate::row::DynamicRow;
 use crate::statement::Statement;
 
 /// The definitions of a tenant as one transaction saw them.
@@ -74,22 +75,22 @@ impl SnapshotCache {
 
 /// Reads every definition.
 pub(super) fn read(connection: &mut Database) -> Result<Catalog, StoreError> {
-    let models = "SELECT \"name\", \"definition\" FROM \"$models\" ORDER BY \"position\"";
-    let models = definitions(connection, &Statement::new(models))?;
-    let fields = "SELECT \"model\", \"definition\" FROM \"$fields\" ORDER BY \"model\", \"position\"";
-    let fields = definitions(connection, &Statement::new(fields))?;
-    let mut catalog = Catalog::default();
     let mut by_model: HashMap<Name, Vec<Field>> = HashMap::new();
-    for (model, definition) in fields {
-        let field = field_from_catalog(&definition).map_err(|faults| damaged(&model, &faults))?;
+    let fields = "SELECT \"model\", \"definition\" FROM \"$fields\" ORDER BY \"model\", \"position\"";
+    definitions(connection, &Statement::new(fields), |model, definition| {
+        let field = field_from_catalog(definition).map_err(|faults| damaged(&model, &faults))?;
         by_model.entry(model).or_default().push(field);
-    }
-    for (name, definition) in models {
-        let mut model = model_from_catalog(&definition).map_err(|faults| damaged(&name, &faults))?;
+        Ok(())
+    })?;
+    let mut catalog = Catalog::default();
+    let models = "SELECT \"name\", \"definition\" FROM \"$models\" ORDER BY \"position\"";
+    definitions(connection, &Statement::new(models), |name, definition| {
+        let mut model = model_from_catalog(definition).map_err(|faults| damaged(&name, &faults))?;
         let fields = by_model.remove(&name).unwrap_or_default();
         model.fields = fields.into_iter().map(|field| (field.name.clone(), field)).collect();
         catalog.insert(model);
-    }
+        Ok(())
+    })?;
     Ok(catalog)
 }
 
@@ -100,12 +101,17 @@ pub(super) fn model_read(connection: &mut Database, model: &Name) -> Result<Mode
     let mut of_fields = Statement::new("SELECT \"model\", \"definition\" FROM \"$fields\" WHERE ");
     push_named(connection.dialect(), "model", model, &mut of_fields);
     of_fields.sql(" ORDER BY \"position\"");
-    let found = definitions(connection, &of_model)?.into_iter().next();
-    let (name, definition) = found.ok_or_else(|| StoreError::ModelNotFound { model: model.to_string() })?;
-    let mut read = model_from_catalog(&definition).map_err(|faults| damaged(&name, &faults))?;
-    for (_, definition) in definitions(connection, &of_fields)? {
-        read = read.with_field(field_from_catalog(&definition).map_err(|faults| damaged(&name, &faults))?);
-    }
+    let mut read = None;
+    definitions(connection, &of_model, |name, definition| {
+        read = Some(model_from_catalog(definition).map_err(|faults| damaged(&name, &faults))?);
+        Ok(())
+    })?;
+    let mut read: Model = read.ok_or_else(|| StoreError::ModelNotFound { model: model.to_string() })?;
+    definitions(connection, &of_fields, |name, definition| {
+        let field = field_from_catalog(definition).map_err(|faults| damaged(&name, &faults))?;
+        read.fields.insert(field.name.clone(), field);
+        Ok(())
+    })?;
     Ok(read)
 }
 
@@ -231,17 +237,26 @@ fn write(connection: &mut Database, statement: &Statement) -> Result<(), StoreEr
         .map_err(|error| StoreError::from_diesel("writing a definition", error))
 }
 
-fn definitions(connection: &mut Database, statement: &Statement) -> Result<Vec<(Name, Json)>, StoreError> {
+/// Hands out a statement's names with their definitions one by one: as trees of JSON they take many times the room
+/// of what is made of them.
+fn definitions(
+    connection: &mut Database,
+    statement: &Statement,
+    mut take: impl FnMut(Name, &Json) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let doing = "reading the definitions";
-    let rows = statement.rows(connection).map_err(|error| StoreError::from_diesel(doing, error))?;
-    rows.iter()
-        .map(|row| {
-            let name = Name::new(row.text(0).unwrap_or_default());
-            let name = name.map_err(|error| StoreError::failed(doing, error.to_string()))?;
-            let json = serde_json::from_str(row.text(1).unwrap_or_default());
-            Ok((name, json.map_err(|error| StoreError::failed(doing, error.to_string()))?))
-        })
-        .collect()
+    let mut row_taken = |row: &DynamicRow| {
+        let name = Name::new(row.text(0).unwrap_or_default());
+        let name = name.map_err(|error| StoreError::failed(doing, error.to_string()))?;
+        let json = serde_json::from_str(row.text(1).unwrap_or_default());
+        take(name, &json.map_err(|error| StoreError::failed(doing, error.to_string()))?)
+    };
+    let mut taken = Ok(());
+    let read = statement.each(connection, |row| {
+        taken = row_taken(row);
+        taken.is_ok()
+    });
+    read.map_err(|error| StoreError::from_diesel(doing, error)).and(taken)
 }
 
 /// The model's own attributes; its fields have rows of their own.

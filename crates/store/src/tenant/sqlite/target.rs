@@ -142,7 +142,7 @@ impl Target for SqliteTarget {
             .run(&mut self.connection)
             .map_err(|error| failed("emptying a model", error))?;
         self.writer.model_emptied(name);
-        self.late_keys.model_emptied(model);
+        self.late_keys.model_emptied(&model);
         Ok(removed as u64)
     }
 
