@@ -129,21 +129,28 @@ impl RecordParser {
             let Some(cell) = self.scratch.row.get_mut(*at).filter(|cell| **cell == Cell::Absent) else {
                 continue;
             };
-            *cell = match fill {
+            match fill {
                 Fill::Id if self.options.id == IdMode::Required => {
                     faults.push(fault(Some("id"), FaultCode::IdInvalid, "Field 'id' is missing".to_owned()));
                     return false;
                 }
                 Fill::Id => {
                     generated_id = true;
-                    push_text(arena, &ids())
+                    *cell = push_text(arena, &ids());
                 }
-                Fill::EmptyList => *empty_list.get_or_insert_with(|| push_text(arena, "[]")),
-                Fill::Now => Cell::Int(self.options.now_micros),
-                Fill::Value(CellValue::Null) => Cell::Null,
-                Fill::Value(CellValue::Int(number)) => Cell::Int(*number),
-                Fill::Value(CellValue::Text(text)) => push_text(arena, text),
-            };
+                // The lists follow one another: nothing else is appended between them, and one text serves them all.
+                Fill::EmptyList => {
+                    let start = *empty_list.get_or_insert(arena.len());
+                    if start == arena.len() {
+                        arena.push_str("[]");
+                    }
+                    *cell = text_cell(arena, start);
+                }
+                Fill::Now => *cell = Cell::Int(self.options.now_micros),
+                Fill::Value(CellValue::Null) => *cell = Cell::Null,
+                Fill::Value(CellValue::Int(number)) => *cell = Cell::Int(*number),
+                Fill::Value(CellValue::Text(text)) => *cell = push_text(arena, text),
+            }
         }
         generated_id
     }
