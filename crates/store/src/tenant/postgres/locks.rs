@@ -102,7 +102,7 @@ impl Patience {
     }
 
     /// Asks for a lock for a moment, and says whether it is taken.
-    fn attempt(&self, connection: &mut Database, lock: &str) -> Result<bool, TargetError> {
+    pub(super) fn attempt(&self, connection: &mut Database, lock: &str) -> Result<bool, TargetError> {
         let attempt = format!("SAVEPOINT attempt; SET LOCAL lock_timeout = {RUN_LOCK_WAIT_MS}; {lock}");
         let (end, is_taken) = match connection.batch_execute(&attempt) {
             Ok(()) => (format!("RELEASE SAVEPOINT attempt; {}", self.ordinary_wait()), true),

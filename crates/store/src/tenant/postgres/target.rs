@@ -155,6 +155,29 @@ impl PostgresTarget {
             let settled = self.fresh.settle(self.feed.database()?, &model, &self.patience);
             self.told(settled)?;
             self.follow(&model);
+            let looked = self.look_whether_empty(&model);
+            self.told(looked)?;
+        }
+        Ok(())
+    }
+
+    /// Where the table that a model is written to holds nothing, keeps others from writing into it, as
+    /// [`Target::records_clear`] does, so that rows need no stage. Where that would take waiting they go through it.
+    fn look_whether_empty(&mut self, model: &Model) -> Result<(), TargetError> {
+        if self.late.are_due(&model.name) {
+            return Ok(());
+        }
+        let stage = self.writer.stage_of(&model.name);
+        let table = table_name_at(Dialect::Postgres, &model.name, stage);
+        let connection = self.feed.database()?;
+        let mut is_empty = is_empty(connection, &table)?;
+        if is_empty && stage == Stage::Live {
+            let lock = format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE");
+            // Somebody may have been quicker.
+            is_empty = self.patience.attempt(connection, &lock)? && self::is_empty(connection, &table)?;
+        }
+        if is_empty {
+            self.late.begin_empty(model, stage);
         }
         Ok(())
     }
@@ -360,6 +383,12 @@ impl std::fmt::Debug for PostgresTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PostgresTarget").field("is_open", &self.is_open).finish_non_exhaustive()
     }
+}
+
+fn is_empty(connection: &mut Database, table: &str) -> Result<bool, TargetError> {
+    let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {table})");
+    let is_empty = Statement::once(sql).number(connection).map(|is_empty| is_empty != 0);
+    is_empty.map_err(|error| failed("looking for records", error))
 }
 
 fn not_opened(error: ConnectionError) -> TargetError {

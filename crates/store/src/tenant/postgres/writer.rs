@@ -1,14 +1,14 @@
 //! Writing a batch set-wise, inside the caller's transaction.
 //!
 //! Three ways, the quickest that a batch allows:
-//! - straight into a table that was empty when the run began: rows are copied, without a savepoint where nothing can
-//!   stand against them;
+//! - straight into a table that holds nothing but what the run wrote: rows are copied, without a savepoint where
+//!   nothing can stand against them;
 //! - through a stage: rows are copied into a temporary table and inserted from there in one statement, which decides
 //!   conflicts and says what became of them. Where records that are there stay as they are, only their ids are sent;
 //! - as values in the statement: for the few records of a request, for which a temporary table would be dear, and
 //!   for rows among which a unique field refuses one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use diesel::QueryResult;
@@ -16,7 +16,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 use reinstate_describe::ddl::{self, Dialect, Stage, column_name};
 use reinstate_describe::record::BATCH_BYTES_MAX;
-use reinstate_describe::{Batch, CellValue, Model, Name, RowGroup, Value};
+use reinstate_describe::{Batch, CellValue, Layout, Model, Name, RowGroup, Value};
 use reinstate_engine::{Conflict, ConflictRow, RefusedRow, WriteOutcome};
 
 use super::super::by_id::{push_ids, rows_by_id};
@@ -53,6 +53,8 @@ pub(in crate::tenant) struct Writer {
     staged: Option<Name>,
     /// The models of the run as the database knows them.
     models: HashMap<Name, Arc<Model>>,
+    /// What was copied of the records of one layout, so that records with less of it need no copy of their own.
+    copied: Option<(Arc<Layout>, BTreeSet<usize>)>,
 }
 
 /// What a statement that writes rows says about them.
@@ -172,18 +174,30 @@ impl Writer {
             .to_owned()
     }
 
-    /// Takes a batch for a table without keys, in which nothing of it is there. Its rows may be on their way for long.
-    pub(super) fn append(&self, feed: &mut Feed, batch: &Batch) -> Result<(), Unwritten> {
+    /// Takes a batch for a table in which nothing of it is there. Its rows may be on their way for long.
+    pub(super) fn append(&mut self, feed: &mut Feed, batch: &Batch) -> Result<(), Unwritten> {
         let described = batch.layout().model();
         let known = self.models.get(&described.name).cloned();
         let model = known.as_deref().unwrap_or(described);
         let table = &ddl::table_name_at(Dialect::Postgres, &model.name, self.stage_of(&model.name));
+        let columns = self.columns_to_copy(batch);
+        let to = Destination::new(table, &column_names(batch, &columns));
         for group in batch.groups() {
-            let rows = Rows { batch, group, rows: &group.rows, table, conflict: Conflict::Fail, model };
-            let to = Destination::new(table, &columns(&rows));
-            feed.add(&to, batch, |bytes| encode_rows(&rows, bytes))?;
+            feed.add(&to, batch, |bytes| encode_rows(batch, &group.rows, &columns, bytes))?;
         }
         Ok(())
+    }
+
+    /// Positions of all columns that a batch or one before it has. A column that a record lacks is null in a new one.
+    fn columns_to_copy(&mut self, batch: &Batch) -> Vec<usize> {
+        let layout = batch.layout();
+        let mut columns = match self.copied.take() {
+            Some((of, columns)) if Arc::ptr_eq(&of, layout) => columns,
+            _ => BTreeSet::new(),
+        };
+        columns.extend(batch.groups().iter().flat_map(|group| &group.columns));
+        let (_, columns) = self.copied.insert((Arc::clone(layout), columns));
+        columns.iter().copied().collect()
     }
 
     fn write_group(
@@ -305,22 +319,18 @@ fn rows_not_there(connection: &mut Database, rows: &Rows<'_>) -> QueryResult<Vec
 /// Copies rows into a table.
 fn copy(connection: &mut Database, table: &str, rows: &Rows<'_>) -> QueryResult<()> {
     let mut bytes = Vec::with_capacity(BATCH_BYTES_MAX);
-    encode_rows(rows, &mut bytes)?;
+    encode_rows(rows.batch, rows.rows, &rows.group.columns, &mut bytes)?;
     block::copy(connection, &Destination::new(table, &columns(rows)), |out| block::write(&bytes, out))
 }
 
-fn encode_rows(rows: &Rows<'_>, out: &mut Vec<u8>) -> QueryResult<()> {
-    let layout = rows.batch.layout();
-    let types: Vec<_> = rows
-        .group
-        .columns
-        .iter()
-        .filter_map(|position| layout.column(*position).map(|column| (*position, column.column_type)))
-        .collect();
-    for row in rows.rows {
+fn encode_rows(batch: &Batch, rows: &[u32], columns: &[usize], out: &mut Vec<u8>) -> QueryResult<()> {
+    let layout = batch.layout();
+    let typed = |position: &usize| Some((*position, layout.column(*position)?.column_type));
+    let types: Vec<_> = columns.iter().filter_map(typed).collect();
+    for row in rows {
         codec::row_begin(types.len(), out);
         for (position, column_type) in &types {
-            codec::encode(*column_type, rows.batch.value(*row, *position), out)
+            codec::encode(*column_type, batch.value(*row, *position), out)
                 .map_err(|error| DieselError::SerializationError(Box::new(error)))?;
         }
     }
@@ -328,9 +338,11 @@ fn encode_rows(rows: &Rows<'_>, out: &mut Vec<u8>) -> QueryResult<()> {
 }
 
 fn columns(rows: &Rows<'_>) -> Vec<String> {
-    let layout = rows.batch.layout();
-    let column = |position: &usize| layout.column(*position);
-    let columns = rows.group.columns.iter().filter_map(column);
+    column_names(rows.batch, &rows.group.columns)
+}
+
+fn column_names(batch: &Batch, columns: &[usize]) -> Vec<String> {
+    let columns = columns.iter().filter_map(|position| batch.layout().column(*position));
     columns.map(|column| column_name(Dialect::Postgres, &column.name)).collect()
 }
 

@@ -3,14 +3,15 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
 use reinstate_describe::{FieldType, Model};
 use reinstate_engine::{Cancellation, Conflict, ConflictRow, RunMark, Stop, Target, TargetError};
-use reinstate_store::{RunToken, Tenant};
+use reinstate_store::{RunToken, StoreError, Tenant};
 
-use super::faults::kill_all;
+use super::faults::{kill_all, stranger};
 use super::runs::{claimed, patient};
 use crate::conformance::{Subject, mark, write};
-use crate::fixtures::{Backend, Scratch, batch, field, name, records};
+use crate::fixtures::{Backend, CountedIds, NOW, Scratch, batch, field, name, records, root};
 
 /// Rows of a batch that is large enough to begin a copy of its own.
 const ROWS: u32 = 100;
@@ -184,6 +185,47 @@ fn worker_that_lost_its_run_in_the_middle_of_a_copy_is_removed_by_the_next() {
     let told = until_refused(stale.as_mut());
     assert!(matches!(told, TargetError::Unavailable { .. }), "{told:?}");
     next.commit(&RunMark { fence: 2, ..mark("run_1") }).unwrap();
+}
+
+#[test]
+fn model_that_is_there_and_empty_is_filled_straight_while_its_writers_wait() {
+    let scratch = Scratch::with(Backend::Postgres, |settings| settings.busy_timeout_ms = 300);
+    let tenant = scratch.tenant();
+    let other = Model { name: name("others"), ..notes() };
+    tenant.model_create(&notes()).unwrap();
+    tenant.model_create(&other).unwrap();
+    let create = |model: &str| {
+        let body = [r#"{"id":"r000001","size":7}"#];
+        tenant.records_create(&root(), model, &body, false, NOW, &CountedIds::default())
+    };
+    let mut target = Subject::begin(&tenant, "run_1").unwrap();
+    put(target.as_mut(), 0..ROWS, Conflict::Update);
+    put(target.as_mut(), ROWS..2 * ROWS, Conflict::Update);
+    let met = create("notes");
+    assert!(matches!(met, Err(StoreError::Unavailable { .. })), "{met:?}");
+    create("others").unwrap();
+    assert_eq!(count(&tenant), 0);
+    let again = put(target.as_mut(), ROWS..3 * ROWS, Conflict::Update);
+    assert_eq!((again.inserted, again.updated), (u64::from(ROWS), u64::from(ROWS)));
+    target.commit(&mark("run_1")).unwrap();
+    assert_eq!(count(&tenant), 3 * ROWS as usize);
+    let met = create("notes");
+    assert!(matches!(met, Err(StoreError::Conflict { .. })), "{met:?}");
+}
+
+#[test]
+fn model_that_is_empty_while_somebody_writes_to_it_keeps_the_records_of_both() {
+    let (scratch, tenant) = empty();
+    tenant.model_create(&notes()).unwrap();
+    let insert = r#"INSERT INTO "notes" ("id", "created_at", "updated_at") VALUES ('other', now(), now())"#;
+    let mut other = stranger(&scratch, insert);
+    let mut target = Subject::begin(&tenant, "run_1").unwrap();
+    put(target.as_mut(), 0..ROWS, Conflict::Update);
+    other.batch_execute("COMMIT").unwrap();
+    let met = write(target.as_mut(), &notes(), &[r#"{"id":"other","size":1}"#], Conflict::Fail);
+    assert_eq!(met.conflicts, [ConflictRow { row: 0, existed_before: true }]);
+    target.commit(&mark("run_1")).unwrap();
+    assert_eq!(count(&tenant), ROWS as usize + 1);
 }
 
 #[test]
