@@ -117,6 +117,12 @@ impl FreshTables {
         !self.made.is_empty() || !self.waiting.is_empty()
     }
 
+    /// The tables that others know and that the end changes.
+    pub(super) fn seen_by_others(&self) -> Vec<String> {
+        let names: BTreeSet<_> = self.made.keys().chain(self.waiting.keys()).collect();
+        names.into_iter().map(|name| table_name(DIALECT, name)).collect()
+    }
+
     /// Puts the fresh tables in their places and adds the fields that waited, while nobody else is in the tenant.
     pub(super) fn publish(&mut self, connection: &mut Database) -> Result<(), TargetError> {
         for (model, fields) in std::mem::take(&mut self.waiting) {

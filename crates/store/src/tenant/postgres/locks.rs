@@ -86,9 +86,15 @@ impl Patience {
         self.until(|| self.attempt(connection, lock))
     }
 
-    /// Has the tenant to itself from here to the end of the transaction. Extracts, which read for minutes, are waited
+    /// Has the tenant to itself from here to the end of the transaction, and `tables` of it in the same moment: a reader
+    /// may have one of them and wait for the catalog, and then the two would wait for each other. Extracts, which read for minutes, are waited
     /// for without a word to anybody else; for other readers and writers it is asked in short attempts.
-    pub(super) fn lock_alone(&self, connection: &mut Database, schema: &Schema) -> Result<(), TargetError> {
+    pub(super) fn lock_alone(
+        &self,
+        connection: &mut Database,
+        schema: &Schema,
+        tables: &[String],
+    ) -> Result<(), TargetError> {
         let wait_ms = u32::try_from(self.limit.as_millis()).unwrap_or(u32::MAX);
         let extracts = format!(
             "SET LOCAL lock_timeout = {}; SELECT pg_catalog.pg_advisory_xact_lock({}); {}",
@@ -98,7 +104,11 @@ impl Patience {
         );
         connection.batch_execute(&extracts).map_err(|error| failed("waiting for extracts", error))?;
         let limit = self.limit.saturating_mul(ALONE_PATIENCE);
-        self.until_within(limit, ALONE_AGAIN_AFTER_MAX, || self.attempt(connection, CATALOG_ALONE))
+        let mut lock = CATALOG_ALONE.to_owned();
+        if !tables.is_empty() {
+            lock = format!("{lock}; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "));
+        }
+        self.until_within(limit, ALONE_AGAIN_AFTER_MAX, || self.attempt(connection, &lock))
     }
 
     /// Asks for a lock for a moment, and says whether it is taken.

@@ -233,7 +233,8 @@ impl PostgresTarget {
         self.send()?;
         self.late.build_all(self.feed.database()?)?;
         if self.fresh.is_needed() && !self.is_alone {
-            self.patience.lock_alone(self.feed.database()?, &self.schema)?;
+            let tables = self.fresh.seen_by_others();
+            self.patience.lock_alone(self.feed.database()?, &self.schema, &tables)?;
             self.is_alone = true;
         }
         Ok(())
