@@ -172,8 +172,8 @@ pub trait Target {
         Ok(())
     }
 
-    /// Waits for what the commit would have to wait for long, as readers of what it replaces; the run may still be
-    /// stopped meanwhile. [`Target::commit`] does it itself where nobody did before.
+    /// Does what the commit would take long for, as making indexes that are due or waiting for readers of what it
+    /// replaces; the run may still be stopped meanwhile. [`Target::commit`] does it itself where nobody did before.
     ///
     /// # Errors
     /// [`TargetError::Stopped`]; [`TargetError::Unavailable`] where the wait was in vain; else where the database fails.

@@ -92,7 +92,7 @@ impl LateKeys {
         let model = batch.layout().model();
         self.count(batch);
         if self.filling.as_ref().is_none_or(|(of, _)| *of != model.name) {
-            if !self.tables.contains_key(&model.name) {
+            if matches!(self.tables.get(&model.name), None | Some(Table::Keyed(_))) {
                 return Ok(false);
             }
             self.make_filled(connection)?;

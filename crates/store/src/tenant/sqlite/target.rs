@@ -171,6 +171,11 @@ impl Target for SqliteTarget {
         self.indexes_make(|late_keys, connection| late_keys.make(connection, model))
     }
 
+    fn commit_prepare(&mut self) -> Result<(), TargetError> {
+        // Models without a file have none of theirs yet.
+        self.indexes_make(LateKeys::make_all)
+    }
+
     fn commit(mut self: Box<Self>, mark: &RunMark) -> Result<(), TargetError> {
         self.indexes_make(LateKeys::make_all)?;
         if self.has_defined {
