@@ -75,8 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         parser.set_quick(is_quick);
         measure(&lines, |number, line| {
             if builder.is_full() || number == 1 {
-                let batch = builder.finish();
-                builder.recycle(batch);
+                drop(builder.finish());
             }
             parser.parse(line, number, &String::new, &mut builder).is_ok()
         })

@@ -172,7 +172,7 @@ impl Batch {
         self.groups.iter().map(|group| group.rows.len()).sum()
     }
 
-    /// The buffers, for the next batch to use again.
+    /// The buffers that the values are in.
     #[must_use]
     pub fn into_buffers(self) -> (String, Vec<Cell>, Vec<u64>) {
         (self.arena, self.cells, self.lines)

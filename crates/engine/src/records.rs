@@ -34,7 +34,8 @@ const CHANNEL_BYTES_MAX: usize = 3 * BATCH_BYTES_MAX;
 /// have started.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024;
 
-/// Files of as many bytes, inflated, are inflated and verified on a thread of their own, ahead of the one that reads.
+/// Files of as many bytes, inflated, are inflated and verified on a thread of their own, ahead of the one that reads:
+/// below, both are done before a thread would have gained what it costs.
 const AHEAD_BYTES_MIN: u64 = 1024 * 1024;
 
 /// Skipped records that the log names, a model; the rest is a number.

@@ -104,21 +104,6 @@ impl BatchBuilder {
         )
     }
 
-    /// Gives the buffers of a batch that is done with back, so that the next one need not allocate. Has an
-    /// effect only while the builder is empty.
-    pub fn recycle(&mut self, batch: Batch) {
-        if !self.is_empty() || !self.arena.is_empty() {
-            return;
-        }
-        let (mut arena, mut cells, mut lines) = batch.into_buffers();
-        arena.clear();
-        cells.clear();
-        lines.clear();
-        // A batch with one huge record must not keep its memory for good.
-        arena.shrink_to(2 * BATCH_BYTES_MAX);
-        (self.arena, self.cells, self.lines) = (arena, cells, lines);
-    }
-
     /// The text that cells of the next row are appended to.
     pub(super) fn arena_mut(&mut self) -> &mut String {
         &mut self.arena

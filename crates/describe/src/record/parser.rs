@@ -47,6 +47,7 @@ impl RecordParser {
 
     /// Whether a line is tried in one pass first, as it is from the start. What comes out is the same either way:
     /// this is here to be compared and measured.
+    #[doc(hidden)]
     pub fn set_quick(&mut self, is_quick: bool) {
         self.is_quick = is_quick;
     }

@@ -165,8 +165,7 @@ fn an_id_twice_in_a_batch_leaves_the_batch_as_it_was() {
     let bytes = bench.builder.bytes();
     assert_eq!(bench.parse(line), Ok(Parsed::NextBatch));
     assert_eq!((bench.builder.bytes(), bench.builder.len()), (bytes, 1));
-    let batch = bench.builder.finish();
-    bench.builder.recycle(batch);
+    drop(bench.builder.finish());
     assert_eq!(bench.parse(line), Ok(Parsed::Added { generated_id: false }));
 }
 

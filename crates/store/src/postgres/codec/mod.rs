@@ -233,7 +233,9 @@ pub(crate) fn decode_json(column_type: ColumnType, bytes: &[u8], out: &mut Strin
         BaseType::Json => {
             let json = jsonb_text(bytes)?;
             if !json_canonical::try_canonical_into(json, out) {
-                json::compact(json, out);
+                let mut compact = String::new();
+                json::compact(json, &mut compact);
+                json_canonical::canonical_into(&compact, out);
             }
         }
         BaseType::Integer | BaseType::Boolean | BaseType::Timestamp | BaseType::Date => {

@@ -4,6 +4,7 @@
 //! batch to batch: a file is read, its rows are encoded and the server works on them at the same time. Whoever has
 //! something else to say to the server gets the connection by [`Feed::database`], which ends the copy first.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -98,8 +99,8 @@ impl Feed {
         self.gathered = None;
         if let Link::Away(feeder) = &self.link {
             feeder.queue.abandon();
-            // What it was broken off with is known.
-            let _ = self.link.close();
+            // What it was broken off with is known, and a panic goes on already where there was one.
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.link.close()));
         }
         match &mut self.link {
             Link::Here(connection) => Some(connection),
@@ -113,10 +114,17 @@ impl Feed {
         match &mut self.link {
             Link::Here(connection) => block.send(connection),
             Link::Away(feeder) if feeder.queue.put(block) => Ok(()),
-            // It ended by itself, and says why.
-            Link::Away(_) => self.link.close(),
+            // It ended by itself, and says why; the block is nowhere, whatever it says.
+            Link::Away(_) => self.link.close().and(Err(Unwritten::gone())),
             Link::Gone => Err(Unwritten::gone()),
         }
+    }
+}
+
+impl Drop for Feed {
+    /// Ends the thread: it would wait for blocks, and hold what its connection holds, for ever.
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
 
@@ -133,7 +141,7 @@ impl Link {
     /// Takes the connection back when everything that was put is with the server.
     fn close(&mut self) -> Result<(), Unwritten> {
         let (connection, fed) = match std::mem::replace(self, Self::Gone) {
-            Self::Away(feeder) => feeder.end()?,
+            Self::Away(feeder) => feeder.end(),
             link => {
                 *self = link;
                 return Ok(());
@@ -167,9 +175,10 @@ impl Feeder {
         Ok(Self { queue, thread })
     }
 
-    fn end(self) -> Result<(Database, Result<(), Unwritten>), Unwritten> {
+    /// The connection, and what became of the rows. A panic of the thread goes on in the caller's.
+    fn end(self) -> (Database, Result<(), Unwritten>) {
         self.queue.end();
-        self.thread.join().map_err(|_| Unwritten::gone())
+        self.thread.join().unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 

@@ -100,9 +100,11 @@ impl Queue {
 }
 
 impl Taker<'_> {
-    /// Where the next block goes; `None` where no more come.
+    /// Where the next block goes; `None` where no more come or are wanted.
     fn next_destination(&self) -> Option<Destination> {
-        self.wait().blocks.front().map(|block| block.to.clone())
+        let state = self.wait();
+        let block = if state.is_abandoned { None } else { state.blocks.front() };
+        block.map(|block| block.to.clone())
     }
 
     /// One `COPY` of all blocks for a destination that come next, up to as many as it should have.

@@ -93,6 +93,28 @@ fn batches_of_one_copy_end_as_their_records() {
 }
 
 #[test]
+fn rows_beyond_what_one_copy_takes_go_into_a_second_one() {
+    let (_scratch, tenant) = empty();
+    let fields = (0..260).map(|number| field(&format!("f{number}"), FieldType::Text));
+    let model = fields.fold(Model::new(name("wide")), Model::with_field);
+    let mut target = Subject::begin(&tenant, "run_1").unwrap();
+    target.model_create(&model).unwrap();
+    // A copy of so many columns ends after 4 MiB.
+    let title = "long ".repeat(2_000);
+    for number in 0..12 {
+        let line = |row: u32| format!(r#"{{"id":"r{:04}","f7":"{title}"}}"#, 50 * number + row);
+        let lines: Vec<_> = (0..50).map(line).collect();
+        write(target.as_mut(), &model, &lines.iter().map(String::as_str).collect::<Vec<_>>(), Conflict::Fail);
+    }
+    target.records_end(&model.name).unwrap();
+    target.commit(&mark("run_1")).unwrap();
+    let ids = records(&tenant, "wide").into_iter().map(|record| {
+        serde_json::from_str::<serde_json::Value>(&record).unwrap()["id"].as_str().unwrap().to_owned()
+    });
+    assert!(ids.eq((0..600).map(|number| format!("r{number:04}"))));
+}
+
+#[test]
 fn model_without_rows_and_models_of_one_row_need_no_copy_of_their_own() {
     let (_scratch, tenant) = empty();
     let mut target = Subject::begin(&tenant, "run_1").unwrap();
