@@ -125,6 +125,8 @@ pub(crate) struct Held {
     heard_at: Instant,
     /// The statements that it keeps prepared.
     kept: RefCell<Kept>,
+    /// Whether it did not answer when it was asked after a failure.
+    is_gone: bool,
 }
 
 /// Which connections count as alive without being asked.
@@ -162,7 +164,7 @@ impl r2d2::ManageConnection for Manager {
 
     fn connect(&self) -> Result<Held, Self::Error> {
         let database = self.place.open().map_err(diesel::r2d2::Error::ConnectionError)?;
-        Ok(Held { database, heard_at: Instant::now(), kept: RefCell::default() })
+        Ok(Held { database, heard_at: Instant::now(), kept: RefCell::default(), is_gone: false })
     }
 
     fn is_valid(&self, held: &mut Held) -> Result<(), Self::Error> {
@@ -177,7 +179,7 @@ impl r2d2::ManageConnection for Manager {
     }
 
     fn has_broken(&self, held: &mut Held) -> bool {
-        let is_broken = held.database.is_broken();
+        let is_broken = held.is_gone || held.database.is_broken();
         if is_broken {
             self.trust.withdraw();
         } else {
@@ -232,7 +234,7 @@ impl Pool {
     ) -> Result<T, StoreError> {
         let mut connection = get(self)?;
         match work(&mut connection) {
-            Err(_) if self.is_gone(connection) => work(&mut *get(self)?),
+            Err(_) if self.give_back_failed(connection) => work(&mut *get(self)?),
             done => done,
         }
     }
@@ -247,7 +249,7 @@ impl Pool {
         let mut connection = take()?;
         match connection.begin(begin) {
             Ok(()) => Ok(connection),
-            Err(_) if self.is_gone(connection) => {
+            Err(_) if self.give_back_failed(connection) => {
                 let mut connection = take()?;
                 connection.begin(begin)?;
                 Ok(connection)
@@ -258,12 +260,15 @@ impl Pool {
 
     /// Gives a connection back after a failure, and says whether it is gone. If so, the next one is asked whether it is
     /// there.
-    pub(crate) fn is_gone(&self, mut connection: PooledConnection) -> bool {
-        let is_gone = matches!(*connection, Database::Postgres(_)) && connection.is_broken();
-        if is_gone {
+    pub(crate) fn give_back_failed(&self, mut connection: PooledConnection) -> bool {
+        let held = &mut *connection.0;
+        let Database::Postgres(server) = &mut held.database else { return false };
+        // Where a statement could not even be prepared, diesel does not take notice, so that it has to be asked.
+        held.is_gone = server.is_broken() || server.ping().is_err();
+        if held.is_gone {
             self.trust.withdraw();
         }
-        is_gone
+        held.is_gone
     }
 
     /// Connections that are open, and those of them that are idle.

@@ -157,7 +157,7 @@ impl TenantHome {
             Ok(done) => Ok(done),
             Err(_) => {
                 // The connection may be the reason: then the transaction must not get one like it.
-                self.readers.is_gone(connection);
+                self.readers.give_back_failed(connection);
                 Ok(None)
             }
         }

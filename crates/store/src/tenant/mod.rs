@@ -11,6 +11,7 @@ mod marks;
 mod postgres;
 mod recorder;
 mod records;
+mod seen;
 mod source_error;
 mod sqlite;
 mod tables;

@@ -14,8 +14,8 @@ use reinstate_describe::ddl::{self, Dialect, Stage};
 use reinstate_describe::{Batch, Model, Name};
 use reinstate_engine::TargetError;
 
+use super::super::seen::Seen;
 use super::super::target_error::failed;
-use super::seen::Seen;
 use crate::database::Database;
 use crate::statement::Statement;
 

@@ -9,7 +9,6 @@ mod keys;
 mod lock_budget;
 mod locks;
 mod queue;
-pub(super) mod seen;
 mod source;
 mod target;
 mod writer;

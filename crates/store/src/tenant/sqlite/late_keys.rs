@@ -11,7 +11,7 @@ use diesel::QueryResult;
 use reinstate_describe::ddl::{self, Dialect};
 use reinstate_describe::{Batch, Field, Model, Name};
 
-use super::super::postgres::seen::Seen;
+use super::super::seen::Seen;
 use crate::database::Database;
 use crate::sqlite::connection::RESTORE_CACHE_KIB;
 use crate::statement::Statement;

@@ -23,7 +23,8 @@ const HALVES_PLACES: usize = 1 << 21;
 /// Halves that are kept at most: with fewer places left a look takes long.
 const HALVES_MAX: usize = HALVES_PLACES / 100 * 85;
 
-/// Longest value of an index that the server surely takes, in bytes: an entry has 2,704 in all.
+/// Longest value of an index that PostgreSQL surely takes, in bytes: an entry has 2,704 in all. SQLite takes longer ones;
+/// so long, its table is not filled without keys either.
 const INDEXED_BYTES_MAX: usize = 2_000;
 
 /// The same for a value whose form in the database is longer than its text, by eight times at most.
@@ -31,7 +32,7 @@ const INDEXED_LIST_BYTES_MAX: usize = 300;
 
 /// What a table holds of ids and unique values.
 #[derive(Debug)]
-pub(in crate::tenant) struct Seen {
+pub(super) struct Seen {
     watched: Vec<Watched>,
     hashes: Hashes,
     hasher: RandomState,
@@ -60,7 +61,7 @@ enum Greatest {
 
 impl Seen {
     /// An empty table of a model; `None` where equal values of a unique field cannot be told by their texts.
-    pub(in crate::tenant) fn nothing_of(model: &Model) -> Option<Self> {
+    pub(super) fn nothing_of(model: &Model) -> Option<Self> {
         let mut watched = vec![Watched::new(Name::new("id").ok()?, true, INDEXED_BYTES_MAX)];
         for field in model.fields.values().filter(|field| field.unique || field.index) {
             let is_plain = is_plain(field.column_type());
@@ -74,7 +75,7 @@ impl Seen {
     }
 
     /// Whether surely none of the batch's ids is there.
-    pub(in crate::tenant) fn knows_no_id_of(&self, batch: &Batch) -> bool {
+    pub(super) fn knows_no_id_of(&self, batch: &Batch) -> bool {
         let Some(ids) = self.watched.first() else { return false };
         rows_in_order(batch).iter().all(|row| {
             let id = Value::Text(batch.id(*row));
@@ -85,7 +86,7 @@ impl Seen {
 
     /// Remembers a batch. False: something of it may be there already, or may be too long for an index; then no more
     /// may be asked.
-    pub(in crate::tenant) fn admits(&mut self, batch: &Batch) -> bool {
+    pub(super) fn admits(&mut self, batch: &Batch) -> bool {
         let rows = rows_in_order(batch);
         let Self { watched, hashes, hasher } = self;
         watched.iter_mut().enumerate().all(|(number, column)| {
