@@ -120,6 +120,25 @@ mod postgres {
     }
 
     #[test]
+    fn a_read_whose_connection_was_ended_is_done_on_another_one() {
+        let database = reinstate_test_postgres::database();
+        let control = Store::open(&StoreSettings::new(database.url().parse().unwrap())).unwrap().control;
+        let acme = tenant("acme");
+        control.restores_create(&acme, &[restore("restore-1")], 1).unwrap();
+        let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        // The first time the connection has nothing prepared yet, the second time it has.
+        for _ in 0..2 {
+            control.object_keys_known(&[]).unwrap();
+            database.execute(end_all);
+            assert_eq!(control.restore_get(&acme, "restore-1").unwrap().name, "Restore restore-1");
+            database.execute(end_all);
+            assert_eq!(control.restore_get(&acme, "restore-1").unwrap().name, "Restore restore-1");
+            control.restores_create(&acme, &[], 1).unwrap();
+        }
+    }
+
+    #[test]
     fn a_server_that_is_full_stopped_or_back_again_is_away_until_it_is_not() {
         let mut cluster =
             Cluster::start_new(ClusterOptions { max_connections: 8, ..ClusterOptions::default() });
