@@ -39,15 +39,22 @@ fn listen() -> Option<Box<dyn Instrumentation>> {
 /// has to be quick.
 const ROWS: u64 = 50_000;
 
-/// What asks for another number of rows.
+/// Runs and uploads, where nothing else is asked for: far fewer of a tenant than the longest page has places, since
+/// to sort about as many would cost the same as to read them in order.
+const RUNS: u64 = 20_000;
+
+/// What asks for another number of rows, of runs and uploads too.
 const ROWS_SETTING: &str = "REINSTATE_TEST_PLAN_ROWS";
 
-/// Rows of the largest tables.
-fn rows() -> u64 {
-    std::env::var(ROWS_SETTING).map_or(ROWS, |rows| rows.parse().expect("a number of rows"))
+/// `sql` with the numbers of rows that are wanted.
+fn sized(sql: &str) -> String {
+    let asked_for = std::env::var(ROWS_SETTING).ok();
+    let rows = |otherwise: u64| asked_for.clone().unwrap_or_else(|| otherwise.to_string());
+    sql.replace("{rows}", &rows(ROWS)).replace("{runs}", &rows(RUNS))
 }
 
-/// Many runs that have ended, a long queue and many logs, as after a year; `{rows}` of the kinds that there are most of.
+/// Many runs that have ended, a long queue and many logs, as after a year; `{runs}` of runs and uploads, `{rows}` of
+/// the kinds that there are most of.
 /// PostgreSQL plans by what is there.
 const FILL: &str = "
     INSERT INTO restores (id, tenant, name, source_type, conflict_strategy, include, create_models, enabled,
@@ -58,7 +65,7 @@ const FILL: &str = "
         source_ref, created_at, updated_at)
     SELECT 'run-' || n, 'tenant-' || n % 50, 'restore-' || n % 1000, 'x', 'completed', '{}', 'ann', '{}',
         'uploads/' || n, now() - n * interval '1 minute', now()
-    FROM generate_series(1, {rows}) AS n;
+    FROM generate_series(1, {runs}) AS n;
     INSERT INTO restore_runs (id, tenant, restore_id, restore_name, status, config_snapshot, executed_by, caller,
         not_before, created_at, updated_at)
     SELECT 'waiting-' || n, 'tenant-' || n % 50, 'waiting-' || n, 'x', 'queued', '{}', 'ann', '{}', '2100-01-01',
@@ -69,7 +76,7 @@ const FILL: &str = "
     FROM generate_series(1, {rows}) AS n;
     INSERT INTO uploads (id, tenant, object_key, filename, size_bytes, created_by, created_at)
     SELECT 'upload-' || n, 'tenant-' || n % 50, 'uploads/' || n, 'x', 1, 'ann', now() - n * interval '1 minute'
-    FROM generate_series(1, {rows}) AS n;
+    FROM generate_series(1, {runs}) AS n;
     INSERT INTO extracts (id, tenant, name, format, include, retention_days, enabled, created_by, created_at,
         updated_at)
     SELECT 'extract-' || n, 'tenant-' || n % 50, 'x', 'jsonl', '{}', 7, true, 'ann', now(), now()
@@ -79,7 +86,7 @@ const FILL: &str = "
     SELECT 'run-' || n, 'tenant-' || n % 50, 'extract-' || n % 1000, 'x', 'completed', '{}', 'ann', '{}',
         CASE WHEN n % 20 = 0 THEN 'extracts/' || n END, now() - n * interval '1 minute',
         now() - n * interval '1 minute', now()
-    FROM generate_series(1, {rows}) AS n;
+    FROM generate_series(1, {runs}) AS n;
     INSERT INTO extract_runs (id, tenant, extract_id, extract_name, status, config_snapshot, executed_by, caller,
         not_before, created_at, updated_at)
     SELECT 'waiting-' || n, 'tenant-' || n % 50, 'waiting-' || n, 'x', 'queued', '{}', 'ann', '{}', '2100-01-01',
@@ -178,8 +185,8 @@ fn sqlite_fill() -> String {
             ),
             _ => part.to_owned(),
         })
-        .collect::<String>()
-        .replace("{rows}", &self::rows().to_string());
+        .collect::<String>();
+    let series = sized(&series);
     [
         ("now() - n * interval '1 minute'", "-n * 60000000"),
         ("now() - n * interval '1 s'", "-n * 1000000"),
@@ -195,7 +202,7 @@ fn filled(backend: Backend) -> Plane {
     drop(set_default_instrumentation(listen));
     let plane = backend.plane();
     match backend {
-        Backend::Postgres => fill(&plane, &FILL.replace("{rows}", &rows().to_string())),
+        Backend::Postgres => fill(&plane, &sized(FILL)),
         // Without statistics SQLite plans by the tables and indexes alone, so rows are there only if asked for.
         Backend::Sqlite if std::env::var_os(ROWS_SETTING).is_some() => fill(&plane, &sqlite_fill()),
         Backend::Sqlite => {}
