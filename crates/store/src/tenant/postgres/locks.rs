@@ -87,8 +87,9 @@ impl Patience {
     }
 
     /// Has the tenant to itself from here to the end of the transaction, and `tables` of it in the same moment: a reader
-    /// may have one of them and wait for the catalog, and then the two would wait for each other. Extracts, which read for minutes, are waited
-    /// for without a word to anybody else; for other readers and writers it is asked in short attempts.
+    /// may have one of them and wait for the catalog, and then the two would wait for each other. Extracts, which read
+    /// for minutes, are waited for without a word to anybody else; for other readers and writers it is asked in short
+    /// attempts.
     pub(super) fn lock_alone(
         &self,
         connection: &mut Database,
